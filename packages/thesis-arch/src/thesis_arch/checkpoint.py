@@ -1,0 +1,111 @@
+"""The model part of a checkpoint: everything that scores raw events with nothing beside it."""
+
+import pickle
+from dataclasses import asdict
+from importlib import import_module
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from pydantic import ValidationError
+from torch import nn
+
+FORMAT_VERSION = 1
+
+# What a checkpoint may name. Nothing outside this dict is ever imported on a file's word.
+ARCHITECTURES = {
+    "simple_mlp": "thesis_arch.simple.mlp:SimpleMLP",
+    "transformer_classifier": "thesis_arch.transformer_classifier.classifier:TransformerClassifier",
+}
+
+
+class CheckpointError(ValueError):
+    """A file that is no checkpoint of ours, is torn, or is from a newer version."""
+
+
+def model_payload(model: nn.Module) -> dict[str, Any]:
+    """Plain containers and tensors from which `load_model` builds the same model again.
+
+    Parameters
+    ----------
+    model : nn.Module
+        One of `ARCHITECTURES`, not compiled, not wrapped.
+    """
+    described = cast(Any, model)
+    return {
+        "format_version": FORMAT_VERSION,
+        "architecture": described.architecture,
+        "config": described.config.model_dump(mode="json"),
+        "spec": {
+            k: list(v) if isinstance(v, tuple) else v for k, v in asdict(described.spec).items()
+        },
+        "weights": {k: v.detach().cpu().clone() for k, v in model.state_dict().items()},
+    }
+
+
+def build_model(payload: dict[str, Any], source: str = "checkpoint") -> nn.Module:
+    """The model described by `payload`, in eval mode.
+
+    Raises
+    ------
+    CheckpointError
+        Unknown version or architecture, or weights that do not fit the config.
+    """
+    version = payload.get("format_version")
+    if version != FORMAT_VERSION:
+        raise CheckpointError(
+            f"{source}: found format version {version}, but this thesis-arch reads {FORMAT_VERSION}"
+        )
+    name = payload.get("architecture")
+    if name not in ARCHITECTURES:
+        raise CheckpointError(
+            f"{source}: found architecture {name!r}, but expected one of {sorted(ARCHITECTURES)}"
+        )
+    module, attribute = ARCHITECTURES[name].split(":")
+    architecture = getattr(import_module(module), attribute)
+    try:
+        config = architecture.config_class.model_validate(payload["config"])
+        spec = architecture.spec_class(
+            **{k: tuple(v) if isinstance(v, list) else v for k, v in payload["spec"].items()}
+        )
+        model = architecture(config, spec)
+        model.load_state_dict(payload["weights"])
+    except (KeyError, TypeError, RuntimeError, ValidationError) as error:
+        raise CheckpointError(
+            f"{source}: the model in it does not fit its config: {error}"
+        ) from error
+    return model.eval()
+
+
+def load_model(path: str | Path, device: str | torch.device = "cpu") -> nn.Module:
+    """Load the model of a `best_val.pt` or `last.pt`, in eval mode.
+
+    The file is read with ``weights_only=True``: a checkpoint can't run code.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    CheckpointError
+        The file is torn or foreign.
+    """
+    content = read_checkpoint(path)
+    payload = content.get("model", content)
+    if not isinstance(payload, dict):
+        raise CheckpointError(f"{path}: this is no thesis-arch checkpoint")
+    return build_model(payload, source=str(path)).to(device)
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """The dict in a checkpoint file; raises CheckpointError where there is none."""
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: there is no such checkpoint")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CheckpointError(f"{path}: not a readable checkpoint ({reason})") from error
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path}: this is no thesis-arch checkpoint")
+    return content

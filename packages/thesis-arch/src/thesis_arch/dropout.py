@@ -1,0 +1,44 @@
+"""Dropout whose mask costs one random byte an element."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+_LEVELS = 256
+
+
+class ByteDropout(nn.Module):
+    """Dropout that draws eight mask elements from each 64-bit random number.
+
+    `torch.nn.functional.dropout` draws elements one after the other on CPUs, which costs a
+    seventh of a training step of a small transformer. Here the probability is rounded to
+    1/256 (0.1 becomes 26/256) and the kept values are scaled by the rounded one, so that the
+    expectation is exact. Other devices use torch's own kernel.
+
+    Parameters
+    ----------
+    probability : float
+        Chance of an element to be set to zero, in [0, 1).
+    """
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.probability = probability
+        self.dropped_levels = round(probability * _LEVELS)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.dropped_levels == 0:
+            return x
+        if x.device.type != "cpu":
+            return functional.dropout(x, self.probability)
+        return x * self._scaled_mask(x)
+
+    def _scaled_mask(self, x: Tensor) -> Tensor:
+        draws = torch.empty((x.numel() + 7) // 8, dtype=torch.int64)
+        draws.random_(-(2**63), None)  # the full range: the default leaves the sign bit at 0
+        kept = draws.view(torch.uint8)[: x.numel()] >= self.dropped_levels
+        scale = _LEVELS / (_LEVELS - self.dropped_levels)
+        return kept.to(x.dtype).mul_(scale).view(x.shape)
+
+    def extra_repr(self) -> str:
+        return f"probability={self.probability}"

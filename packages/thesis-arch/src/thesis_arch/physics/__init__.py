@@ -1,0 +1,1 @@
+"""Relativistic kinematics on tensors, in GeV and rad."""

@@ -1,0 +1,1 @@
+"""Transformer over the objects of an event."""

@@ -1,0 +1,1 @@
+"""How tokens of an event look at one another."""

@@ -1,0 +1,120 @@
+"""The transformer classifier: objects in, logits out."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from thesis_arch.data_spec import DataSpec
+from thesis_arch.events import Events
+from thesis_arch.packing import Packing, Sequence, join
+from thesis_arch.transformer_classifier.attention_biases import AttentionBias
+from thesis_arch.transformer_classifier.config import ClassifierSpec
+from thesis_arch.transformer_classifier.encoder_block import EncoderBlock
+from thesis_arch.transformer_classifier.heads import HEADS
+from thesis_arch.transformer_classifier.inputs import MetInputs, ObjectInputs
+from thesis_arch.transformer_classifier.pooling import POOLINGS
+from thesis_arch.transformer_classifier.tokenizers import TOKENIZERS
+
+
+class TransformerClassifier(nn.Module):
+    """Tokens -> [CLS] + tokens + MET tokens -> encoder with physics bias -> pooling -> logits.
+
+    Parameters
+    ----------
+    config : ClassifierSpec
+        All options of the model.
+    spec : DataSpec
+        What the events look like.
+    """
+
+    architecture = "transformer_classifier"
+    config_class = ClassifierSpec
+    spec_class = DataSpec
+
+    def __init__(self, config: ClassifierSpec, spec: DataSpec) -> None:
+        super().__init__()
+        self.config, self.spec = config, spec
+        model = config.model
+        self.inputs = ObjectInputs(spec, config.norm)
+        self.tokenizer = TOKENIZERS[model.tokenizer.name](
+            model.tokenizer, spec, self.inputs.n_features
+        )
+        self.project = nn.Linear(self.tokenizer.out_features, model.dim)
+        self.cls = _token(model.dim) if model.head.pooling == "cls" else None
+        self.met = MetTokens(model.dim) if config.globals.include_met else None
+        self.attention_bias = AttentionBias(model, spec)
+        self.blocks = nn.ModuleList(EncoderBlock(model) for _ in range(model.depth))
+        self.final_norm = nn.LayerNorm(model.dim)
+        self.pool = POOLINGS[model.head.pooling]
+        self.head = HEADS[model.head.type](model.dim, spec.n_classes)
+
+    def fit_statistics(self, batches: Iterable[Events]) -> None:
+        """Set all normalisations from the valid objects, pairs and MET of training batches."""
+        for batch in batches:
+            objects = batch.tokens_cont[batch.mask]
+            self.inputs.observe(objects)
+            self.attention_bias.observe(objects, batch.mask)
+            if self.met is not None:
+                self.met.inputs.observe(batch.globals)
+        self.inputs.finish()
+        self.attention_bias.finish()
+        if self.met is not None:
+            self.met.inputs.finish()
+
+    def forward(self, batch: Events) -> Tensor:
+        """Logits [B, C]."""
+        return self.head(self.embed(batch))
+
+    def embed(self, batch: Events) -> Tensor:
+        """Pooled representation [B, D]."""
+        objects = Packing.of(batch.mask)
+        cont = objects.pack(batch.tokens_cont)
+        sequence = self._sequence(cont, objects.pack(batch.tokens_id), batch)
+        packing, x = sequence.packing, sequence.tokens
+        bias = self.attention_bias(cont, batch.mask, packing, sequence.first_object)
+        for block in self.blocks:
+            x = block(x, packing, bias)
+        return self.pool(self.final_norm(x), packing)
+
+    @torch.no_grad()
+    def event_scores(self, batch: Events) -> dict[str, Tensor]:
+        """Per-event results: ``logits`` [B, C] and ``embedding`` [B, D], float32."""
+        embedding = self.embed(batch)
+        return {"logits": self.head(embedding).float(), "embedding": embedding.float()}
+
+    def effective_axes(self) -> dict[str, Any]:
+        """Coordinates in design space that only the built model knows."""
+        axes: dict[str, Any] = {"n_parameters": sum(p.numel() for p in self.parameters())}
+        if self.config.model.attention_biases != "none":
+            axes["attention_biases"] = "+".join(self.attention_bias.biases) or "none"
+        if "lorentz_scalar" in self.attention_bias.biases:
+            axes["lorentz_features"] = list(self.attention_bias.features)
+        return axes
+
+    def _sequence(self, cont: Tensor, ids: Tensor, batch: Events) -> Sequence:
+        tokens = self.project(self.tokenizer(self.inputs(cont), ids.long()))
+        n_events = len(batch.mask)
+        before = [] if self.cls is None else [self.cls.expand(n_events, -1)]
+        after = [] if self.met is None else list(self.met(batch.globals))
+        return join(tokens, batch.mask, before, after)
+
+
+class MetTokens(nn.Module):
+    """Two tokens for the missing transverse momentum: its size and its direction."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.inputs = MetInputs()
+        self.size = nn.Linear(1, dim)
+        self.direction = nn.Linear(2, dim)
+
+    def forward(self, globals_: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, 2] -> two times [B, D]."""
+        size, direction = self.inputs(globals_)
+        return self.size(size), self.direction(direction)
+
+
+def _token(dim: int) -> nn.Parameter:
+    return nn.Parameter(torch.randn(1, dim) * 0.02)

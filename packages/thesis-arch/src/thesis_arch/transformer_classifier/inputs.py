@@ -1,0 +1,85 @@
+"""From physical units to numbers of order one."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from thesis_arch.data_spec import DataSpec
+from thesis_arch.statistics import Standardise
+
+_SMALLEST_GEV = 1e-3
+
+
+class ObjectInputs(nn.Module):
+    """Continuous features of objects, normalised by statistics of valid training objects.
+
+    E, pt and eta are standardised, with `log_zscore` after taking logarithms of E and pt. phi is
+    an angle without mean or width: it enters as sin and cos. `none` passes all through as it is.
+
+    Parameters
+    ----------
+    spec : DataSpec
+        Which features the batches carry.
+    norm : {"zscore", "log_zscore", "none"}
+        How to normalise.
+    """
+
+    def __init__(self, spec: DataSpec, norm: Literal["zscore", "log_zscore", "none"]) -> None:
+        super().__init__()
+        self.norm = norm
+        phi = spec.column("phi")
+        self.angle = phi if norm != "none" else None
+        n_columns = len(spec.cont_features)
+        self.linear_columns = [c for c in range(n_columns) if c != self.angle]
+        scales = (spec.column("E"), spec.column("Pt")) if norm == "log_zscore" else ()
+        self.log_columns = [self.linear_columns.index(c) for c in scales if c is not None]
+        self.standardise = Standardise(len(self.linear_columns))
+        self.n_features = len(self.linear_columns) + (0 if self.angle is None else 2)
+
+    def observe(self, cont: Tensor) -> None:
+        """Add valid training objects [N, F] to the statistics."""
+        if self.norm != "none":
+            self.standardise.observe(self._linear(cont))
+
+    def finish(self) -> None:
+        """Fix the statistics."""
+        if self.norm != "none":
+            self.standardise.finish()
+
+    def forward(self, cont: Tensor) -> Tensor:
+        """[N, F] in GeV and rad -> [N, n_features]."""
+        features = self.standardise(self._linear(cont))
+        if self.angle is None:
+            return features
+        phi = cont[:, self.angle, None]
+        return torch.cat([features, phi.sin(), phi.cos()], dim=-1)
+
+    def _linear(self, cont: Tensor) -> Tensor:
+        columns = cont[:, self.linear_columns]
+        if self.log_columns:
+            columns[:, self.log_columns] = (
+                columns[:, self.log_columns].clamp_min(_SMALLEST_GEV).log()
+            )
+        return columns
+
+
+class MetInputs(nn.Module):
+    """MET as standardised ln(1 + MET / GeV), its direction as sin and cos."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.standardise = Standardise(1)
+
+    def observe(self, globals_: Tensor) -> None:
+        """Add training events' globals [B, 2] to the statistics."""
+        self.standardise.observe(globals_[:, :1].log1p())
+
+    def finish(self) -> None:
+        """Fix the statistics."""
+        self.standardise.finish()
+
+    def forward(self, globals_: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, 2] -> magnitude [B, 1], direction [B, 2]."""
+        phi = globals_[:, 1:]
+        return self.standardise(globals_[:, :1].log1p()), torch.cat([phi.sin(), phi.cos()], dim=-1)
