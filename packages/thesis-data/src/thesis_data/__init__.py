@@ -1,1 +1,32 @@
+"""Collider events: H5 files, the toy Monte Carlo, tasks, tokens and batches.
 
+The public names load on first use, so that `thesis_data.config` (checked when a command starts)
+and `thesis-data inspect` never wait for torch.
+"""
+
+from importlib import import_module
+
+_HOMES = {
+    "DataConfig": "config",
+    "ToyRegressionConfig": "config",
+    "EventBatch": "batches",
+    "EventSplit": "batches",
+    "train_batches": "batches",
+    "eval_batches": "batches",
+    "EventData": "loading",
+    "load_events": "loading",
+    "keyed_seed": "random",
+    "keyed_generator": "random",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

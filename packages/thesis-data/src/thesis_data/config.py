@@ -1,0 +1,225 @@
+"""What the data keys of a configuration may be.
+
+No torch here: a mistyped key is answered before anything heavy is imported.
+"""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    model_validator,
+)
+from thesis_facts.processes import PROCESSES
+
+TokenOrder = Literal["input_order", "pt_ordered", "shuffled"]
+
+_CONFIG = ConfigDict(extra="forbid", frozen=True)
+
+
+def parse_labels(value: Any) -> Any:
+    """Bring the spellings of a label list to one: 1, [1, 2], "1,2", "1:2", "[1,2]"."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return (value,)
+    if isinstance(value, str):
+        return tuple(part for part in re.split(r"[,:\s]+", value.strip("[]() ")) if part)
+    return value
+
+
+Labels = Annotated[tuple[int, ...], BeforeValidator(parse_labels), Field(min_length=1)]
+
+
+class LabelGroup(BaseModel):
+    """One class of a task: a name and the process labels that belong to it."""
+
+    model_config = _CONFIG
+
+    name: str
+    labels: Labels
+
+
+class SignalVsBackground(BaseModel):
+    """Class 0 is the background, class 1 the signal."""
+
+    model_config = _CONFIG
+
+    signal: Labels
+    background: Labels
+
+
+class TaskConfig(BaseModel):
+    """Which processes make up which class; the first key that is set wins.
+
+    With none set, the task is 4t against all other processes.
+    """
+
+    model_config = _CONFIG
+
+    label_groups: tuple[LabelGroup, ...] | None = None
+    signal_vs_background: SignalVsBackground | None = None
+    selected_labels: Labels | None = None
+
+    def groups(self) -> tuple[LabelGroup, ...]:
+        """The classes in the order of their indices."""
+        if self.label_groups:
+            return self.label_groups
+        if self.signal_vs_background:
+            sides = (self.signal_vs_background.background, self.signal_vs_background.signal)
+        elif self.selected_labels:
+            sides = tuple((label,) for label in self.selected_labels)
+        else:
+            sides = (tuple(label for label in PROCESSES if label != 1), (1,))
+        return tuple(
+            LabelGroup(name="+".join(PROCESSES.get(x, str(x)) for x in side), labels=side)
+            for side in sides
+        )
+
+    @model_validator(mode="after")
+    def _check_groups(self) -> "TaskConfig":
+        groups = self.groups()
+        if len(groups) < 2:
+            raise ValueError(f"a task needs two classes or more, found {len(groups)}")
+        labels = [label for group in groups for label in group.labels]
+        unknown = sorted(set(labels) - set(PROCESSES))
+        if unknown:
+            known = ", ".join(f"{label} ({name})" for label, name in PROCESSES.items())
+            raise ValueError(f"unknown process labels {unknown}; known are {known}")
+        repeated = sorted({label for label in labels if labels.count(label) > 1})
+        if repeated:
+            raise ValueError(f"labels {repeated} are in the task more than once")
+        names = [group.name for group in groups]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two classes have the same name: {names}")
+        return self
+
+
+class DatasetNames(BaseModel):
+    """Names of the arrays inside the H5 file; weights are optional."""
+
+    model_config = _CONFIG
+
+    x_train: str = "X_train"
+    x_val: str = "X_val"
+    x_test: str = "X_test"
+    y_train: str | None = "Y_train"
+    y_val: str | None = "y_val"
+    y_test: str | None = "y_test"
+    w_train: str | None = None
+    w_val: str | None = None
+    w_test: str | None = None
+
+
+class GlobalsConfig(BaseModel):
+    """Event-wide numbers between the ids and the objects: MET (GeV) and METphi (rad)."""
+
+    model_config = _CONFIG
+
+    present: bool = True
+    size: Literal[2] = 2
+
+
+class AugmentConfig(BaseModel):
+    """Symmetries of the collision that training events are turned by, drawn anew each epoch."""
+
+    model_config = _CONFIG
+
+    phi_rotation: bool = False
+    eta_flip: bool = False
+
+
+class SyntheticConfig(BaseModel):
+    """The toy Monte Carlo sample to make when it is not there yet."""
+
+    model_config = _CONFIG
+
+    n_events: PositiveInt = 30_000
+    seed: NonNegativeInt = 42
+
+
+class DataConfig(BaseModel):
+    """Where events come from, which of them, and how they are prepared.
+
+    Attributes
+    ----------
+    path : str or None
+        The H5 file; None where `synthetic` says which one to make.
+    dataset_name : str or None
+        A name for the sample where the file's own name does not say it.
+    norm : str
+        Read by whoever builds the model: batches stay in GeV and rad.
+    seed : int
+        Draws the subset of `limit_samples` and the order of shuffled tokens.
+    cont_features : tuple of int
+        Which of (E, pt, eta, phi) a token has.
+    limit_samples : int
+        Events per split, the same number of each class; 0 takes all.
+    """
+
+    model_config = _CONFIG
+
+    kind: Literal["events"] = "events"
+    path: str | None = None
+    dataset_name: str | None = None
+    datasets: DatasetNames = DatasetNames()
+    n_tokens: PositiveInt = 18
+    globals: GlobalsConfig = GlobalsConfig()
+    norm: Literal["zscore", "log_zscore", "none"] = "zscore"
+    seed: NonNegativeInt = 42
+    cont_features: tuple[Annotated[int, Field(ge=0, le=3)], ...] = Field((0, 1, 2, 3), min_length=1)
+    limit_samples: NonNegativeInt = 0
+    token_order: TokenOrder = "input_order"
+    classifier: TaskConfig = TaskConfig()
+    augment: AugmentConfig = AugmentConfig()
+    synthetic: SyntheticConfig | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_older_order_keys(cls, values: Any) -> Any:
+        """`sort_tokens_by: pt` and `shuffle_tokens: true` are older spellings of `token_order`."""
+        if not isinstance(values, dict):
+            return values
+        values = dict(values)
+        sort_by = values.pop("sort_tokens_by", None)
+        shuffle = values.pop("shuffle_tokens", False)
+        if sort_by not in (None, "pt"):
+            raise ValueError(f"sort_tokens_by is pt or null, found {sort_by!r}")
+        asked = {"pt_ordered"} if sort_by else set()
+        asked |= {"shuffled"} if shuffle else set()
+        asked |= {values.get("token_order", "input_order")} - {"input_order"}
+        if len(asked) > 1:
+            raise ValueError(f"two token orders at once: {sorted(asked)}; set token_order alone")
+        if asked:
+            values["token_order"] = asked.pop()
+        return values
+
+    @model_validator(mode="after")
+    def _check_features(self) -> "DataConfig":
+        if len(set(self.cont_features)) < len(self.cont_features):
+            raise ValueError(f"cont_features names a column twice: {list(self.cont_features)}")
+        return self
+
+
+class ToyRegressionConfig(BaseModel):
+    """A smooth function of a few features plus noise: what `test_mlp` learns.
+
+    Attributes
+    ----------
+    n_samples : int
+        Over the three splits together (80, 10 and 10 per cent).
+    noise : float
+        Standard deviation of what is added to the target, in units of the target's own spread.
+    """
+
+    model_config = _CONFIG
+
+    kind: Literal["toy_regression"] = "toy_regression"
+    n_samples: int = Field(4_000, ge=30)
+    n_features: PositiveInt = 8
+    task: Literal["regression", "binary"] = "regression"
+    seed: NonNegativeInt = 42
+    noise: float = Field(0.1, ge=0, allow_inf_nan=False)

@@ -1,0 +1,217 @@
+"""The H5 layout: one row of numbers per event, read in blocks, each refused with a reason.
+
+A row is T ids | MET, METphi | T x (E, pt, eta, phi). Only the datasets asked for are read, a
+block of rows at a time, so that memory holds the result and one block.
+"""
+
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+from thesis_facts.errors import DataError
+from thesis_facts.processes import PROCESSES
+
+N_IDS = 8
+"""0 padding, 1 jet, 2 b-jet, 3 e+, 4 e-, 5 mu+, 6 mu-, 7 photon."""
+
+FEATURES = ("E", "pt", "eta", "phi")
+BINNED_WIDTH = 20
+
+_BLOCK_ROWS = 16_384
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which columns of a row hold what."""
+
+    n_tokens: int = 18
+    n_globals: int = 2
+
+    @property
+    def width(self) -> int:
+        return self.n_tokens * (1 + len(FEATURES)) + self.n_globals
+
+    def ids(self, rows: np.ndarray) -> np.ndarray:
+        """[N, T] ids of rows [N, width]."""
+        return rows[:, : self.n_tokens]
+
+    def globals(self, rows: np.ndarray) -> np.ndarray:
+        """[N, G] event-wide numbers (MET in GeV, METphi in rad)."""
+        return rows[:, self.n_tokens : self.n_tokens + self.n_globals]
+
+    def objects(self, rows: np.ndarray) -> np.ndarray:
+        """[N, T, 4] (E, pt, eta, phi) in GeV and rad."""
+        return rows[:, self.n_tokens + self.n_globals :].reshape(len(rows), self.n_tokens, -1)
+
+    def describe(self) -> str:
+        middle = " + MET, METphi" if self.n_globals else ""
+        return f"{self.n_tokens} ids{middle} + {self.n_tokens} x (E, pt, eta, phi)"
+
+
+@contextmanager
+def open_events(path: str | Path, key: str = "data.path") -> Generator[h5py.File, None, None]:
+    """Open an H5 file; what cannot be opened or read is a `DataError` about `key`."""
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(
+            f"{path} does not exist" if not path.exists() else f"{path} is not a file",
+            key=key,
+            do="check the path; a relative one starts where the command is run",
+        )
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except OSError as error:
+        whole = h5py.is_hdf5(path)
+        raise DataError(
+            f"{path} cannot be read as H5",
+            key=key,
+            found=str(error) if whole else "no H5 signature at its beginning",
+            expected="a complete H5 file",
+            do="copy or write it again" if whole else "name an H5 file",
+        ) from error
+
+
+def find_dataset(file: h5py.File, name: str | None, key: str) -> h5py.Dataset:
+    """The dataset of this name; a missing one is an error that lists what is there."""
+    found = file.get(name) if name else None
+    if isinstance(found, h5py.Dataset):
+        return found
+    near = [other for other in file if name and other.lower() == name.lower()]
+    raise DataError(
+        f"{file.filename} has no dataset {name!r}",
+        key=key,
+        found=", ".join(file) or "an empty file",
+        expected=f"a dataset of the name that {key} gives",
+        do=f"set {key}={near[0]}" if near else f"set {key} to the right name",
+    )
+
+
+def check_width(dataset: h5py.Dataset, layout: Layout, key: str) -> None:
+    """Refuse a dataset that is not [N, width] numbers."""
+    if dataset.ndim == 2 and dataset.shape[1] == layout.width and dataset.dtype.kind in "fiu":
+        return
+    binned = dataset.ndim == 2 and dataset.shape[1] == BINNED_WIDTH
+    raise DataError(
+        f"{_where(dataset)} does not hold events in the layout of four-momenta",
+        key=key,
+        found=f"{dataset.dtype} {list(dataset.shape)}"
+        + (" (20 columns are a file of binned tokens)" if binned else ""),
+        expected=f"numbers [N, {layout.width}]: {layout.describe()}",
+        do="name the file that the binned one was made from"
+        if binned
+        else "check data.n_tokens and data.globals.present, or convert the file",
+    )
+
+
+def read_labels(dataset: h5py.Dataset, key: str) -> np.ndarray:
+    """Process labels [N] int64, each one of the known processes."""
+    if dataset.ndim != 1 or dataset.dtype.kind not in "fiu":
+        raise DataError(
+            f"{_where(dataset)} does not hold labels",
+            key=key,
+            found=f"{dataset.dtype} {list(dataset.shape)}",
+            expected="one number per event",
+        )
+    raw = dataset[:]
+    outside = ~np.isin(raw, list(PROCESSES))
+    if outside.any():
+        known = ", ".join(f"{label} {name}" for label, name in PROCESSES.items())
+        raise DataError(
+            f"{_where(dataset)} has labels outside the map",
+            key=key,
+            found=f"{', '.join(f'{x:g}' for x in np.unique(raw[outside])[:5])} "
+            f"({outside.sum()} events, the first in row {int(outside.argmax())})",
+            expected=known,
+            do="relabel or drop these events",
+        )
+    return raw.astype(np.int64)
+
+
+def read_weights(dataset: h5py.Dataset, key: str) -> np.ndarray:
+    """Event weights [N] float32, any sign, all finite."""
+    weights = dataset.astype(np.float32)[:] if dataset.dtype.kind in "fiu" else None
+    if weights is None or weights.ndim != 1 or not np.isfinite(weights).all():
+        raise DataError(
+            f"{_where(dataset)} does not hold event weights",
+            key=key,
+            found=f"{dataset.dtype} {list(dataset.shape)}, or values that are not finite",
+            expected="one finite number per event",
+        )
+    return weights
+
+
+def check_lengths(dataset: h5py.Dataset, n_events: int, key: str) -> None:
+    """Refuse labels or weights of another number of events."""
+    if len(dataset) != n_events:
+        raise DataError(
+            f"{_where(dataset)} does not fit to the events",
+            key=key,
+            found=f"{len(dataset)} entries",
+            expected=f"{n_events}, one per event",
+            do="check that both datasets are of the same split",
+        )
+
+
+def read_blocks(
+    dataset: h5py.Dataset, rows: np.ndarray | None = None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Go through the chosen rows (ascending; all by default) block by block.
+
+    Yields
+    ------
+    rows : ndarray
+        [n] row numbers of the block.
+    values : ndarray
+        [n, width] float32.
+    """
+    step = _block_rows(dataset)
+    as_float = dataset.astype(np.float32)
+    for start in range(0, len(dataset), step):
+        stop = min(start + step, len(dataset))
+        if rows is None:
+            yield np.arange(start, stop), as_float[start:stop]
+            continue
+        first, last = np.searchsorted(rows, (start, stop))
+        if first == last:
+            continue
+        block, wanted = as_float[start:stop], rows[first:last]
+        yield wanted, block if len(wanted) == len(block) else block[wanted - start]
+
+
+def check_block(rows: np.ndarray, values: np.ndarray, layout: Layout, where: str, key: str) -> None:
+    """Refuse values that are not finite and ids that are none."""
+    if not np.isfinite(values).all():
+        bad = ~np.isfinite(values).all(1)
+        row, column = int(bad.argmax()), int(np.isfinite(values[bad.argmax()]).argmin())
+        raise DataError(
+            f"{where} has values that are not finite",
+            key=key,
+            found=f"{values[row, column]} in row {rows[row]}, column {column}",
+            expected="finite numbers everywhere",
+            do="repair or drop such events; `thesis-data validate` counts them",
+        )
+    ids = layout.ids(values)
+    if not (ids.min() >= 0 and ids.max() < N_IDS and (ids == np.floor(ids)).all()):
+        bad = ~np.isin(ids, np.arange(N_IDS))
+        row = int(bad.any(1).argmax())
+        raise DataError(
+            f"{where} has ids that are none",
+            key=key,
+            found=f"{ids[row][bad[row]][0]:g} in row {rows[row]}",
+            expected=f"0 (padding) to {N_IDS - 1} (photon) in the first {layout.n_tokens} columns",
+            do="check the order of columns; `thesis-data validate` counts such events",
+        )
+
+
+def _block_rows(dataset: h5py.Dataset) -> int:
+    """Rows of a block, in whole storage chunks: else a chunk is decompressed more than once."""
+    chunk = dataset.chunks[0] if dataset.chunks else 1
+    return chunk * max(1, _BLOCK_ROWS // chunk)
+
+
+def _where(dataset: h5py.Dataset) -> str:
+    return f"{dataset.name.lstrip('/')} of {dataset.file.filename}"

@@ -1,0 +1,59 @@
+"""From process labels to the classes that a model tells apart."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from thesis_facts.errors import DataError
+from thesis_facts.processes import PROCESSES
+
+from thesis_data.config import TaskConfig
+
+OUTSIDE = -1
+"""Class of a known process that takes no part in the task; such events are left out."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A classification task.
+
+    Attributes
+    ----------
+    class_names : tuple of str
+        One name per class index.
+    table : ndarray
+        [max label + 1] int64: process label -> class index, `OUTSIDE` where there is none.
+    """
+
+    class_names: tuple[str, ...]
+    table: np.ndarray
+
+    def classes(self, labels: np.ndarray) -> np.ndarray:
+        """Class index of each process label ([N] int64)."""
+        return self.table[labels]
+
+    def check_all_present(self, classes: np.ndarray, split: str, path: str) -> None:
+        """Refuse a split in which a class has no event."""
+        counts = np.bincount(classes, minlength=len(self.class_names))
+        for name, count, labels in zip(self.class_names, counts, self._labels(), strict=True):
+            if count == 0:
+                raise DataError(
+                    f"class {name!r} has no event in the {split} split of {path}",
+                    key="data.classifier",
+                    found=f"no event with label {' or '.join(map(str, labels))}",
+                    expected="events of every class",
+                    do="choose processes that the file has; `thesis-data inspect` lists them",
+                )
+
+    def _labels(self) -> list[list[int]]:
+        return [
+            np.flatnonzero(self.table == index).tolist() for index in range(len(self.class_names))
+        ]
+
+
+def build_task(config: TaskConfig) -> Task:
+    """The task of a configuration; classes are numbered in the order they are listed."""
+    groups = config.groups()
+    table = np.full(max(PROCESSES) + 1, OUTSIDE, dtype=np.int64)
+    for index, group in enumerate(groups):
+        table[list(group.labels)] = index
+    return Task(class_names=tuple(group.name for group in groups), table=table)

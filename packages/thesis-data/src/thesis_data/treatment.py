@@ -1,0 +1,68 @@
+"""What is done to events once, when they are read: which of them, and in which token order."""
+
+import numpy as np
+
+from thesis_data.config import TokenOrder
+from thesis_data.random import keyed_seed, keyed_words
+
+_PT = 1
+
+
+def balanced_subset(classes: np.ndarray, limit: int, n_classes: int, seed: int) -> np.ndarray:
+    """Positions ([n] ascending) of at most `limit` events, as many of one class as of the other.
+
+    A class with fewer events than its share gives all it has. A larger limit with the same seed
+    contains the smaller one.
+
+    Parameters
+    ----------
+    classes : ndarray
+        [N] class index of each event.
+    limit : int
+        Events to take over all classes; classes that come first get the remainder.
+    """
+    chosen = []
+    for index in range(n_classes):
+        members = np.flatnonzero(classes == index)
+        share = limit // n_classes + (index < limit % n_classes)
+        order = np.random.default_rng(keyed_seed(seed, index)).permutation(len(members))
+        chosen.append(members[order[:share]])
+    return np.sort(np.concatenate(chosen))
+
+
+def arrange_tokens(
+    ids: np.ndarray, objects: np.ndarray, rows: np.ndarray, order: TokenOrder, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Put the objects of each event in order, padding last and zero.
+
+    Parameters
+    ----------
+    ids : ndarray
+        [N, T] object ids, 0 where padded.
+    objects : ndarray
+        [N, T, 4] (E, pt, eta, phi).
+    rows : ndarray
+        [N] rows in the file: they key the shuffle, so that an event keeps its order whichever
+        other events are read.
+
+    Returns
+    -------
+    ids, objects : ndarray
+        In the new order. The padded slots of `objects` are zero whatever the file says.
+    """
+    padded = ids == 0
+    objects = np.where(padded[..., None], np.float32(0), objects)
+    if order == "pt_ordered":
+        rank = np.where(padded, np.inf, -objects[..., _PT])
+    elif order == "shuffled":
+        draws = keyed_words(keyed_seed(seed, "tokens"), rows, ids.shape[1])
+        rank = np.where(padded, np.uint64(2**64 - 1), draws)
+    elif (padded[:, :-1] & ~padded[:, 1:]).any():  # a gap between objects: close it
+        rank = padded
+    else:
+        return ids, objects
+    places = np.argsort(rank, axis=1, kind="stable")
+    return (
+        np.take_along_axis(ids, places, axis=1),
+        np.take_along_axis(objects, places[..., None], axis=1),
+    )
