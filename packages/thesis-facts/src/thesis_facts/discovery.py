@@ -1,0 +1,196 @@
+"""Find run directories: named ones, those of a sweep, those under a ``runs`` folder."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from thesis_facts.durable import StrPath, write_json
+from thesis_facts.errors import RunError
+
+StrPaths = StrPath | Iterable[StrPath]
+
+
+@dataclass
+class Found:
+    """Run directories in order, what was passed over and why, and overrides from pointers."""
+
+    run_dirs: list[str] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    overrides: dict[str, list[str]] = field(default_factory=dict)
+
+
+def discover_runs(
+    sweep_dir: StrPaths | None = None, run_dirs: StrPaths | None = None
+) -> list[Path]:
+    """List the run directories of a sweep, or those that are named.
+
+    Parameters
+    ----------
+    sweep_dir
+        One or more sweep directories, or folders of runs; wildcards are expanded. The runs of a
+        sweep are those of its pointer files; without any, the job directories inside it; without
+        any, the runs beside it that carry its time stamp and name.
+    run_dirs
+        One or more run directories; wildcards are expanded.
+
+    Returns
+    -------
+    list of Path
+        Sorted, symbolic links resolved, each run once.
+
+    Raises
+    ------
+    RunError
+        If not exactly one of the two is given, or nothing is found.
+    """
+    return [Path(run_dir) for run_dir in find_runs(sweep_dir, run_dirs).run_dirs]
+
+
+def write_pointer(sweep_dir: StrPath, job: int, run_dir: StrPath, overrides: list[str]) -> Path:
+    """Record in a sweep directory where one of its jobs runs, as ``jobs/NNNN.json``.
+
+    Parameters
+    ----------
+    sweep_dir
+        Directory of the sweep, ``{output_root}/multiruns/{name}``.
+    job
+        Number of the job in its sweep.
+    run_dir
+        Directory of the job's run; stored relative to the sweep, so that an output root can be
+        moved as a whole.
+    overrides
+        The job's overrides, as on the command line.
+    """
+    sweep, run = os.path.realpath(sweep_dir), os.path.realpath(run_dir)
+    if not _is_inside(run, _output_root(sweep)):
+        raise RunError(
+            "a sweep and its runs need one output root",
+            found=run,
+            expected=f"a directory under {_output_root(sweep)}",
+        )
+    content = {"job": job, "run_dir": os.path.relpath(run, sweep), "overrides": list(overrides)}
+    return write_json(Path(sweep) / "jobs" / f"{job:04d}.json", content)
+
+
+def find_runs(sweep_dir: StrPaths | None = None, run_dirs: StrPaths | None = None) -> Found:
+    """``discover_runs`` with what was passed over; only an empty hand is an error."""
+    if (sweep_dir is None) == (run_dirs is None):
+        raise RunError("give either a sweep directory or run directories", do="name one of them")
+    found = Found()
+    given = _as_list(sweep_dir if run_dirs is None else run_dirs)
+    for path in _expand(given):
+        if run_dirs is None and not is_run_dir(path):
+            _search_sweep(path, found)
+        else:
+            _add(path, found)
+    if not found.run_dirs and not found.skipped:
+        raise RunError("no runs found", key=", ".join(given), do="check the path")
+    found.run_dirs = sorted(set(found.run_dirs))
+    found.skipped = sorted(set(found.skipped))
+    return found
+
+
+def is_run_dir(path: StrPath) -> bool:
+    """Whether a directory holds the facts or the configuration of a run."""
+    return any(os.path.exists(os.path.join(path, mark)) for mark in ("facts", ".hydra", "cfg.yaml"))
+
+
+def _search_sweep(sweep: str, found: Found) -> None:
+    if not os.path.isdir(sweep):
+        found.skipped.append((sweep, "not a directory"))
+        return
+    if not _add_pointers(sweep, found) and not _add_children(sweep, found):
+        _add_stamped(sweep, found)
+
+
+def _add_pointers(sweep: str, found: Found) -> bool:
+    pointers = sorted(glob.glob(os.path.join(glob.escape(sweep), "jobs", "*.json")))
+    root = _output_root(os.path.realpath(sweep))
+    for pointer in pointers:
+        content = _read_pointer(pointer)
+        if content is None:
+            found.skipped.append((pointer, "unreadable pointer file"))
+            continue
+        run_dir = os.path.realpath(os.path.join(sweep, content["run_dir"]))
+        if not _is_inside(run_dir, root):
+            found.skipped.append((pointer, f"points outside the output root {root}"))
+        elif _add(run_dir, found):
+            found.overrides[run_dir] = [str(item) for item in content.get("overrides") or []]
+    return bool(pointers)
+
+
+def _read_pointer(path: str) -> dict[str, Any] | None:
+    try:
+        content = orjson.loads(Path(path).read_bytes())
+    except (OSError, ValueError):
+        return None
+    usable = isinstance(content, dict) and isinstance(content.get("run_dir"), str)
+    return content if usable else None
+
+
+def _add_children(folder: str, found: Found) -> bool:
+    names = sorted(e.name for e in os.scandir(folder) if e.is_dir() and e.name[0] not in "._")
+    if "runs" in names:
+        folder = os.path.join(folder, "runs")
+        names = sorted(os.listdir(folder))
+    children = [os.path.join(folder, name) for name in names]
+    if not any(is_run_dir(child) for child in children):
+        return False
+    for child in children:
+        _add(child, found)
+    return True
+
+
+def _add_stamped(sweep: str, found: Found) -> None:
+    """Add the runs of an older sweep, which are tied to it by their names alone."""
+    sweep = os.path.realpath(sweep)
+    name = os.path.basename(sweep).removeprefix("exp_")
+    runs = os.path.join(_output_root(sweep), "runs")
+    pattern = re.compile(rf"run_{re.escape(name)}_job\d+")
+    if os.path.isdir(runs):
+        for entry in sorted(os.listdir(runs)):
+            if pattern.fullmatch(entry):
+                _add(os.path.join(runs, entry), found)
+
+
+def _add(path: str, found: Found) -> bool:
+    path = os.path.realpath(path)
+    if is_run_dir(path):
+        found.run_dirs.append(path)
+        return True
+    reason = "not a run directory" if os.path.isdir(path) else "no such directory"
+    found.skipped.append((path, reason))
+    return False
+
+
+def _output_root(sweep: str) -> str:
+    return os.path.dirname(os.path.dirname(sweep))
+
+
+def _is_inside(path: str, folder: str) -> bool:
+    return os.path.commonpath([path, folder]) == folder and path != folder
+
+
+def _as_list(paths: StrPaths | None) -> list[str]:
+    if paths is None:
+        return []
+    if isinstance(paths, (str, os.PathLike)):
+        paths = [paths]
+    return [os.path.expanduser(os.fspath(path)) for path in paths]
+
+
+def _expand(patterns: list[str]) -> Iterator[str]:
+    for pattern in patterns:
+        # a run name may itself hold brackets, from a list override
+        if os.path.lexists(pattern) or not glob.has_magic(pattern):
+            yield pattern
+        else:
+            yield from sorted(glob.glob(pattern))

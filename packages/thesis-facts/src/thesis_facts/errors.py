@@ -1,0 +1,187 @@
+"""Errors that a user can act on: what is wrong, where, what was found, what to do.
+
+Everything here is standard library only, so that a configuration mistake is answered before
+anything heavy is imported.
+"""
+
+from __future__ import annotations
+
+import difflib
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+class ThesisError(Exception):
+    """A mistake that the user can mend; commands show its text without a traceback.
+
+    Parameters
+    ----------
+    message
+        What is wrong, in one short clause.
+    key
+        Where: a dotted configuration key, a file, an argument.
+    found, expected
+        What stood there, and what should have stood there.
+    do
+        What to do about it, as an imperative.
+
+    Examples
+    --------
+    >>> print(DataError("wrong width", key="data.path", found="20 columns", expected=92))
+    wrong width: data.path: found 20 columns, but expected 92
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        key: str | None = None,
+        found: object = None,
+        expected: object = None,
+        do: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.key = key
+        self.found = found
+        self.expected = expected
+        self.do = do
+
+    def __str__(self) -> str:
+        values = ""
+        if self.found is not None and self.expected is not None:
+            values = f"found {self.found}, but expected {self.expected}"
+        elif self.found is not None:
+            values = f"found {self.found}"
+        elif self.expected is not None:
+            values = f"expected {self.expected}"
+        text = ": ".join(part for part in (self.message, self.key, values) if part)
+        return f"{text}; {self.do}" if self.do else text
+
+
+class ConfigError(ThesisError):
+    """A configuration key or value that is unknown or makes no sense."""
+
+
+class DataError(ThesisError):
+    """Events, score files or data sets that can't be used as they are."""
+
+
+class RunError(ThesisError):
+    """A run directory, its facts or its checkpoints can't be read or written."""
+
+
+class LockedError(RunError):
+    """Another process is working in this run directory."""
+
+
+def explain(error: Any, model: Any, prefix: str = "") -> ConfigError:
+    """Turn a pydantic ``ValidationError`` into one message in the words of the configuration.
+
+    Parameters
+    ----------
+    error
+        A pydantic 2 ``ValidationError`` (only its ``errors()`` is used).
+    model
+        The model class whose validation failed; its fields give the known spellings.
+    prefix
+        Dotted path of the section that was validated, e.g. ``"classifier.trainer"``.
+
+    Returns
+    -------
+    ConfigError
+        For one mistake with all its fields set; for several, one line each.
+    """
+    mistakes = [_explain_one(item, model, prefix) for item in error.errors()]
+    if len(mistakes) == 1:
+        return mistakes[0]
+    return ConfigError("\n".join(str(mistake) for mistake in mistakes))
+
+
+def _explain_one(item: Mapping[str, Any], model: Any, prefix: str) -> ConfigError:
+    key, siblings = _locate(item["loc"], model, prefix)
+    kind, message = item["type"], item["msg"]
+    if kind == "extra_forbidden":
+        return ConfigError("unknown key", key=key, do=_nearest(key, siblings, model, prefix))
+    if kind == "missing":
+        return ConfigError("missing key", key=key, do="give it a value")
+    if kind in ("value_error", "assertion_error"):
+        # our own validators already say what is expected
+        return ConfigError(message.split(", ", 1)[-1], key=key or None)
+    expected = message.removeprefix("Input should be ")
+    return ConfigError("wrong value", key=key, found=_shorten(item.get("input")), expected=expected)
+
+
+def _locate(loc: tuple[Any, ...], model: Any, prefix: str) -> tuple[str, list[str]]:
+    """Dotted key of an error location, and the field names known at its last level.
+
+    Locations also hold what is no key: tags of unions and names of validators. They are told
+    apart by walking the fields.
+    """
+    key, models, mapping, siblings = prefix, [model], False, _names([model])
+    for position, part in enumerate(loc):
+        if isinstance(part, int):
+            key += f"[{part}]"
+            continue
+        fields = [m.model_fields[n] for m in models for n in (_field_name(m, part),) if n]
+        is_last = position == len(loc) - 1
+        if not fields and not mapping and not (is_last and models):
+            continue
+        siblings = _names(models)
+        key = f"{key}.{part}" if key else str(part)
+        models = [m for field in fields for m in _models_in(field.annotation)]
+        mapping = any(_holds_mapping(field.annotation) for field in fields)
+    return key, siblings
+
+
+def _field_name(model: Any, part: object) -> str | None:
+    for name, field in model.model_fields.items():
+        if part in (name, getattr(field, "alias", None)):
+            return name
+    return None
+
+
+def _names(models: list[Any]) -> list[str]:
+    return [name for model in models for name in model.model_fields]
+
+
+def _models_in(annotation: Any) -> Iterator[Any]:
+    """Model classes anywhere inside an annotation such as ``list[Layer] | None``."""
+    if hasattr(annotation, "model_fields"):
+        yield annotation
+    for argument in typing.get_args(annotation):
+        yield from _models_in(argument)
+
+
+def _holds_mapping(annotation: Any) -> bool:
+    origin = typing.get_origin(annotation) or annotation
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return True
+    return any(_holds_mapping(argument) for argument in typing.get_args(annotation))
+
+
+def _nearest(key: str, siblings: list[str], model: Any, prefix: str) -> str:
+    """Advice for an unknown key: the nearest spelling beside it, else the same name elsewhere."""
+    parent, _, leaf = key.rpartition(".")
+    near = difflib.get_close_matches(leaf, siblings, n=1)
+    if near:
+        return f"did you mean {parent + '.' if parent else ''}{near[0]}?"
+    elsewhere = [k for k in _all_keys(model, prefix) if k.rpartition(".")[2] == leaf]
+    if elsewhere:
+        return f"did you mean {elsewhere[0]}?"
+    return f"known here: {', '.join(sorted(set(siblings)))}" if siblings else "remove it"
+
+
+def _all_keys(model: Any, prefix: str, above: tuple[Any, ...] = ()) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        key = f"{prefix}.{name}" if prefix else name
+        yield key
+        for inner in _models_in(field.annotation):
+            if inner not in above:  # a model may hold itself
+                yield from _all_keys(inner, key, (*above, model))
+
+
+def _shorten(value: object, limit: int = 80) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
