@@ -1,0 +1,49 @@
+"""Read the JSON files of a run: one object each."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import orjson
+
+from thesis_facts.durable import StrPath
+from thesis_facts.errors import RunError
+from thesis_facts.strict_json import json_ready
+
+
+def parse_object(text: bytes) -> dict[str, Any] | None:
+    """JSON object in a text, or None where it holds none.
+
+    Older writers left bare NaN, which becomes None here; a byte that is not UTF-8 costs a
+    character, not the object.
+    """
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        try:
+            value = json_ready(json.loads(text.decode("utf-8", "replace")))
+        except (ValueError, RecursionError):
+            return None
+    return value if isinstance(value, dict) else None
+
+
+def read_object(path: StrPath) -> dict[str, Any] | None:
+    """JSON object in a file; None where there is no such file.
+
+    Raises
+    ------
+    RunError
+        If the file is there but can't be read.
+    """
+    try:
+        with open(path, "rb", buffering=0) as file:
+            text = file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise RunError(f"can't read {path}", found=error.strerror) from error
+    value = parse_object(text)
+    if value is None:
+        raise RunError(f"can't read {path}", expected="one JSON object")
+    return value

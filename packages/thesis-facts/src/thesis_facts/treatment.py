@@ -1,0 +1,79 @@
+"""What a configuration proves about the treatment of the events, for ``meta.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from thesis_facts.configs import value_at
+
+UNKNOWN = "unknown"
+
+_ORDER_NAMES = {"input_order": "input_order", "pt_ordered": "pt_sorted", "shuffled": "shuffled"}
+
+
+def infer_treatment(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Data treatment of a run; "unknown" wherever the configuration proves nothing."""
+    globals_present = value_at(config, "data.globals.present")
+    return {
+        "token_order": infer_token_order(config),
+        "tokenization": _tokenization(config),
+        "pid_encoding": _pid_encoding(config),
+        "id_embed_dim": value_at(config, "classifier.model.tokenizer.id_embed_dim"),
+        "met_rep": {True: "met_metphi", False: "none"}.get(globals_present, UNKNOWN),
+        "globals_included": UNKNOWN if globals_present is None else globals_present,
+        "feature_set_version": "v1",
+        "normalization": value_at(config, "data.norm") or UNKNOWN,
+    }
+
+
+def infer_token_order(config: Mapping[str, Any]) -> str:
+    """Order in which the objects of an event enter the model."""
+    data = config.get("data")
+    if not isinstance(data, Mapping):
+        return UNKNOWN
+    if data.get("token_order") is not None:
+        return _ORDER_NAMES.get(str(data["token_order"]), UNKNOWN)
+    if data.get("shuffle_tokens") is True:
+        return "shuffled"
+    sorted_by = data.get("sort_tokens_by")
+    if sorted_by is not None:
+        return "pt_sorted" if sorted_by == "pt" else UNKNOWN
+    return "input_order"  # older configurations name only what departs from it
+
+
+def feature_mode(treatment: Mapping[str, Any]) -> str | None:
+    """Compact name of the input: four- or five-vectors, with MET, with globals."""
+    encoding = treatment.get("pid_encoding")
+    if encoding in (None, UNKNOWN):
+        return None
+    parts = ["4vec" if encoding == "none" else "5vec"]
+    if treatment.get("met_rep") not in (None, "none", UNKNOWN):
+        parts.append("MET")
+    if treatment.get("globals_included") is True:
+        parts.append("globals")
+    return "+".join(parts)
+
+
+def _tokenization(config: Mapping[str, Any]) -> str:
+    tokenizer = value_at(config, "classifier.model.tokenizer.name")
+    if tokenizer == "binned" or value_at(config, "data.use_binned_tokens") is True:
+        return "binned"
+    if tokenizer == "pretrained":
+        return "vq"
+    return "direct" if isinstance(config.get("data"), Mapping) else UNKNOWN
+
+
+def _pid_encoding(config: Mapping[str, Any]) -> str:
+    tokenizer = value_at(config, "classifier.model.tokenizer") or {}
+    name = tokenizer.get("name") if isinstance(tokenizer, Mapping) else None
+    if name == "raw":
+        return "none"
+    if name == "identity" and tokenizer.get("pid_mode") == "one_hot" and not _is_older(config):
+        return "onehot"
+    return "embedded" if name in ("identity", "binned", "pretrained") else UNKNOWN
+
+
+def _is_older(config: Mapping[str, Any]) -> bool:
+    """Whether an older system ran this; it called every id encoding "embedded"."""
+    return value_at(config, "data.num_workers") is not None
