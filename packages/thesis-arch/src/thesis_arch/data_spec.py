@@ -20,12 +20,15 @@ class DataSpec:
         One name for each logit.
     num_types : int
         Number of object ids, padding (0) included.
+    has_globals : bool
+        Whether the batches carry MET and METphi.
     """
 
     n_tokens: int
     cont_features: tuple[int, ...]
     class_names: tuple[str, ...]
     num_types: int = 8
+    has_globals: bool = True
 
     def __post_init__(self) -> None:
         unknown = [i for i in self.cont_features if i not in range(len(FEATURES))]

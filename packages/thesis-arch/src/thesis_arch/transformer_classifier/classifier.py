@@ -43,6 +43,11 @@ class TransformerClassifier(nn.Module):
         )
         self.project = nn.Linear(self.tokenizer.out_features, model.dim)
         self.cls = _token(model.dim) if model.head.pooling == "cls" else None
+        if config.globals.include_met and not spec.has_globals:
+            raise ValueError(
+                "classifier.globals.include_met: found true, but the events carry no MET "
+                "(data.globals.present is false)"
+            )
         self.met = MetTokens(model.dim) if config.globals.include_met else None
         self.attention_bias = AttentionBias(model, spec)
         self.blocks = nn.ModuleList(EncoderBlock(model) for _ in range(model.depth))

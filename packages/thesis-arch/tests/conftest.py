@@ -1,0 +1,36 @@
+"""Fixtures that all tests share."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from small_models import VARIANTS, Batch, classifier_spec, random_events
+from thesis_arch import DataSpec, TransformerClassifier
+from thesis_arch.transformer_classifier.config import ClassifierSpec
+
+
+@pytest.fixture
+def events() -> Batch:
+    return random_events()
+
+
+@pytest.fixture
+def spec() -> DataSpec:
+    return DataSpec(n_tokens=9, cont_features=(0, 1, 2, 3), class_names=("ttH", "4t"))
+
+
+@pytest.fixture(params=VARIANTS, ids=str)
+def variant(request: pytest.FixtureRequest) -> ClassifierSpec:
+    """One config after the other: a contract holds for all of them."""
+    return classifier_spec(**VARIANTS[request.param])
+
+
+@pytest.fixture
+def build(spec: DataSpec, events: Batch) -> Callable[[ClassifierSpec], TransformerClassifier]:
+    def make(config: ClassifierSpec) -> TransformerClassifier:
+        torch.manual_seed(1)
+        model = TransformerClassifier(config, spec)
+        model.fit_statistics([events])
+        return model.eval()
+
+    return make

@@ -1,0 +1,89 @@
+"""Small events and models that all tests share."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from thesis_arch.transformer_classifier.config import ClassifierSpec
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    tokens_cont: Tensor
+    tokens_id: Tensor
+    globals: Tensor
+    mask: Tensor
+
+
+def random_events(n_events: int = 32, n_tokens: int = 9, seed: int = 0) -> Batch:
+    """Physical objects: E >= |p|, at least two an event, padding last."""
+    draw = torch.Generator().manual_seed(seed)
+    lengths = torch.randint(2, n_tokens + 1, (n_events, 1), generator=draw)
+    mask = torch.arange(n_tokens) < lengths
+    pt = 20 + 150 * torch.rand(n_events, n_tokens, generator=draw)
+    eta = 5 * torch.rand(n_events, n_tokens, generator=draw) - 2.5
+    phi = 2 * math.pi * torch.rand(n_events, n_tokens, generator=draw) - math.pi
+    mass = 15 * torch.rand(n_events, n_tokens, generator=draw)
+    energy = ((pt * torch.cosh(eta)) ** 2 + mass**2).sqrt()
+    cont = torch.stack([energy, pt, eta, phi], dim=-1) * mask[..., None]
+    ids = torch.randint(1, 8, (n_events, n_tokens), generator=draw) * mask
+    met = torch.stack([80 * torch.rand(n_events, generator=draw), phi[:, 0]], dim=-1)
+    return Batch(cont, ids, met, mask)
+
+
+def changed(batch: Batch, **fields: Tensor) -> Batch:
+    return replace(batch, **fields)
+
+
+def classifier_spec(**model: Any) -> ClassifierSpec:
+    """A small model; nested keys are given as ``head__pooling="mean"``."""
+    config: dict[str, Any] = {
+        "model": {
+            "name": "transformer_classifier",
+            "dim": 16,
+            "depth": 2,
+            "heads": 4,
+            "mlp_dim": 24,
+            "dropout": 0.1,
+            "tokenizer": {"name": "identity", "id_embed_dim": 4},
+            "head": {"type": "linear", "pooling": "cls"},
+            "attention_biases": "none",
+            "bias_config": {
+                "lorentz_scalar": {
+                    "features": ["log_m2", "deltaR"],
+                    "hidden_dim": 5,
+                    "per_head": True,
+                    "sparse_gating": True,
+                }
+            },
+        },
+        "globals": {"include_met": True},
+        "norm": "zscore",
+    }
+    for key, value in model.items():
+        section = config if key.split("__")[0] in ("globals", "norm") else config["model"]
+        *path, leaf = key.split("__")
+        for part in path:
+            section = section[part]
+        section[leaf] = value
+    return ClassifierSpec.model_validate(config)
+
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "raw": {"tokenizer__name": "raw"},
+    "mean": {"head__pooling": "mean"},
+    "max": {"head__pooling": "max"},
+    "no MET": {"globals__include_met": False},
+    "no MET, mean": {"globals__include_met": False, "head__pooling": "mean"},
+    "log_zscore": {"norm": "log_zscore"},
+    "lorentz": {"attention_biases": "lorentz_scalar"},
+    "lorentz, shared, mean": {
+        "attention_biases": "lorentz_scalar",
+        "bias_config__lorentz_scalar__per_head": False,
+        "bias_config__lorentz_scalar__features": ["m2", "dot", "log_kt", "z", "deltaR_ptw"],
+        "head__pooling": "mean",
+    },
+}

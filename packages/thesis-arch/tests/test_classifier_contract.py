@@ -1,0 +1,116 @@
+"""What every transformer classifier promises, whatever its options."""
+
+import pytest
+import torch
+from small_models import changed, classifier_spec, random_events
+from thesis_arch import DataSpec, TransformerClassifier, load_model, model_payload
+
+
+def test_padding_never_changes_logits(variant, build, events):
+    model = build(variant)
+    expected = model(events)
+    poisoned = events.tokens_cont.masked_fill(~events.mask[..., None], float("nan"))
+    longer = changed(
+        events,
+        tokens_cont=torch.cat([poisoned, torch.full_like(poisoned[:, :3], 1e30)], dim=1),
+        tokens_id=torch.cat([events.tokens_id, torch.zeros_like(events.tokens_id[:, :3])], dim=1),
+        mask=torch.cat([events.mask, torch.zeros_like(events.mask[:, :3])], dim=1),
+    )
+    torch.testing.assert_close(model(longer), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_padding_never_enters_statistics(variant, spec, events):
+    clean, poisoned = (TransformerClassifier(variant, spec) for _ in range(2))
+    clean.fit_statistics([events])
+    padding = ~events.mask[..., None]
+    poisoned.fit_statistics(
+        [changed(events, tokens_cont=events.tokens_cont.masked_fill(padding, float("nan")))]
+    )
+    for (name, a), (_, b) in zip(clean.named_buffers(), poisoned.named_buffers(), strict=True):
+        torch.testing.assert_close(a, b, msg=name)
+
+
+def test_objects_are_a_set(variant, build, events):
+    model = build(variant)
+    order = torch.randperm(events.mask.shape[1], generator=torch.Generator().manual_seed(3))
+    shuffled = changed(
+        events,
+        tokens_cont=events.tokens_cont[:, order],
+        tokens_id=events.tokens_id[:, order],
+        mask=events.mask[:, order],
+    )
+    torch.testing.assert_close(model(shuffled), model(events), rtol=1e-4, atol=1e-5)
+
+
+def test_events_do_not_see_each_other(variant, build, events):
+    model = build(variant)
+    half = changed(events, **{name: getattr(events, name)[5:9] for name in vars(events)})
+    torch.testing.assert_close(model(half), model(events)[5:9], rtol=1e-5, atol=1e-6)
+
+
+def test_every_parameter_gets_a_gradient(variant, build, events):
+    model = build(variant).train()
+    model(events).square().sum().backward()
+    dead = [
+        name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0
+    ]
+    assert dead == []
+
+
+def test_checkpoint_gives_the_same_scores(variant, build, events, tmp_path):
+    model = build(variant)
+    torch.save(model_payload(model), tmp_path / "best_val.pt")
+    loaded = load_model(tmp_path / "best_val.pt")
+    for name, values in model.event_scores(events).items():
+        torch.testing.assert_close(loaded.event_scores(events)[name], values, rtol=0, atol=0)
+
+
+def test_physical_units_are_the_models_own_business(build, events):
+    """Rescaling the features leaves the logits alone once statistics are taken anew."""
+    config = classifier_spec(globals__include_met=False)
+    spec = DataSpec(9, (0, 1, 2, 3), ("ttH", "4t"))
+    in_mev = changed(
+        events, tokens_cont=events.tokens_cont * torch.tensor([1000.0, 1000.0, 1.0, 1.0])
+    )
+    torch.manual_seed(1)
+    model = TransformerClassifier(config, spec)
+    model.fit_statistics([in_mev])
+    torch.testing.assert_close(model.eval()(in_mev), build(config)(events), rtol=1e-3, atol=1e-4)
+
+
+def test_single_object_events_have_no_pairs_and_still_score(build):
+    model = build(classifier_spec(attention_biases="lorentz_scalar"))
+    events = random_events(4)
+    alone = events.mask & (torch.arange(events.mask.shape[1]) == 0)
+    assert torch.isfinite(model(changed(events, mask=alone))).all()
+
+
+def test_events_without_objects_score_with_every_pooling(build):
+    events = random_events(4)
+    empty = changed(events, mask=torch.zeros_like(events.mask))
+    for pooling in ("cls", "mean", "max"):
+        model = build(classifier_spec(head__pooling=pooling, globals__include_met=False))
+        assert torch.isfinite(model(empty)).all()
+
+
+def test_without_energy_the_features_that_need_it_are_left_out_with_a_warning(events):
+    spec = DataSpec(9, (1, 2, 3), ("ttH", "4t"))
+    config = classifier_spec(attention_biases="lorentz_scalar")
+    with pytest.warns(UserWarning, match="log_m2 left out"):
+        model = TransformerClassifier(config, spec)
+    assert model.effective_axes()["lorentz_features"] == ["deltaR"]
+    no_energy = changed(events, tokens_cont=events.tokens_cont[..., 1:])
+    model.fit_statistics([no_energy])
+    assert torch.isfinite(model(no_energy)).all()
+
+
+def test_met_tokens_need_met():
+    spec = DataSpec(9, (0, 1, 2, 3), ("ttH", "4t"), has_globals=False)
+    with pytest.raises(ValueError, match=r"include_met.*no MET"):
+        TransformerClassifier(classifier_spec(), spec)
+
+
+def test_a_bias_needs_directions():
+    spec = DataSpec(9, (0, 1), ("ttH", "4t"))
+    with pytest.raises(ValueError, match="leaves out eta, phi"):
+        TransformerClassifier(classifier_spec(attention_biases="lorentz_scalar"), spec)
