@@ -20,7 +20,7 @@ ETA, PHI = 2, 3
 MET_PHI = 1
 
 
-def augment_tokens(
+def augment_batch(
     batch: "EventBatch",
     cont_features: tuple[int, ...],
     config: AugmentConfig,

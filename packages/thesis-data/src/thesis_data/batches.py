@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from thesis_data.augmentation import augment_tokens
+from thesis_data.augmentation import augment_batch
 from thesis_data.config import AugmentConfig
 from thesis_data.random import keyed_generator
 
@@ -114,13 +114,6 @@ class EventSplit:
             index=index,
         )
 
-    def batches(
-        self, order: Tensor, batch_size: int, start_step: int = 0, trim: bool = True
-    ) -> Iterator[EventBatch]:
-        """Consecutive batches of the events in this order ([N] positions), the last one shorter."""
-        for start in range(start_step * batch_size, len(order), batch_size):
-            yield self.select(order[start : start + batch_size], trim)
-
 
 def train_batches(
     split: EventSplit,
@@ -143,16 +136,25 @@ def train_batches(
     trim : bool
         Cut each batch to its longest event.
     """
-    order = torch.randperm(len(split), generator=keyed_generator(seed, "order", epoch))
-    batches = split.batches(order, batch_size, start_step, trim)
-    for step, batch in enumerate(batches, start_step):
-        if augment is None or not (augment.phi_rotation or augment.eta_flip):
-            yield batch
-        else:
+    turned = augment is not None and (augment.phi_rotation or augment.eta_flip)
+    order = index_batches(len(split), batch_size, seed=seed, epoch=epoch, start_step=start_step)
+    for step, index in enumerate(order, start_step):
+        batch = split.select(index, trim)
+        if augment is not None and turned:
             generator = keyed_generator(seed, "augment", epoch, step)
-            yield augment_tokens(batch, split.cont_features, augment, generator)
+            batch = augment_batch(batch, split.cont_features, augment, generator)
+        yield batch
 
 
 def eval_batches(split: EventSplit, batch_size: int, trim: bool = True) -> Iterator[EventBatch]:
     """Every event of the split once, in the order of the split."""
-    return split.batches(torch.arange(len(split)), batch_size, trim=trim)
+    for index in torch.arange(len(split)).split(batch_size):
+        yield split.select(index, trim)
+
+
+def index_batches(
+    n_events: int, batch_size: int, *, seed: int, epoch: int, start_step: int = 0
+) -> Iterator[Tensor]:
+    """Positions [B] of the events of each step of an epoch; the last batch may be shorter."""
+    order = torch.randperm(n_events, generator=keyed_generator(seed, "order", epoch))
+    yield from order.split(batch_size)[start_step:]

@@ -17,6 +17,8 @@ from pydantic import (
 )
 from thesis_facts.processes import PROCESSES
 
+from thesis_data.synthetic.config import ToyConfig
+
 TokenOrder = Literal["input_order", "pt_ordered", "shuffled"]
 
 _CONFIG = ConfigDict(extra="forbid", frozen=True)
@@ -132,15 +134,6 @@ class AugmentConfig(BaseModel):
     eta_flip: bool = False
 
 
-class SyntheticConfig(BaseModel):
-    """The toy Monte Carlo sample to make when it is not there yet."""
-
-    model_config = _CONFIG
-
-    n_events: PositiveInt = 30_000
-    seed: NonNegativeInt = 42
-
-
 class DataConfig(BaseModel):
     """Where events come from, which of them, and how they are prepared.
 
@@ -175,7 +168,7 @@ class DataConfig(BaseModel):
     token_order: TokenOrder = "input_order"
     classifier: TaskConfig = TaskConfig()
     augment: AugmentConfig = AugmentConfig()
-    synthetic: SyntheticConfig | None = None
+    synthetic: ToyConfig | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -44,7 +44,9 @@ class Layout:
 
     def objects(self, rows: np.ndarray) -> np.ndarray:
         """[N, T, 4] (E, pt, eta, phi) in GeV and rad."""
-        return rows[:, self.n_tokens + self.n_globals :].reshape(len(rows), self.n_tokens, -1)
+        return rows[:, self.n_tokens + self.n_globals :].reshape(
+            len(rows), self.n_tokens, len(FEATURES)
+        )
 
     def describe(self) -> str:
         middle = " + MET, METphi" if self.n_globals else ""
@@ -52,7 +54,9 @@ class Layout:
 
 
 @contextmanager
-def open_events(path: str | Path, key: str = "data.path") -> Generator[h5py.File, None, None]:
+def open_events(
+    path: str | Path, key: str | None = "data.path"
+) -> Generator[h5py.File, None, None]:
     """Open an H5 file; what cannot be opened or read is a `DataError` about `key`."""
     path = Path(path)
     if not path.is_file():

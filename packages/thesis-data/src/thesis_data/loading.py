@@ -45,15 +45,22 @@ class EventData:
 
     @property
     def train(self) -> EventSplit:
-        return self.splits["train"]
+        return self._split("train")
 
     @property
     def val(self) -> EventSplit:
-        return self.splits["val"]
+        return self._split("val")
 
     @property
     def test(self) -> EventSplit:
-        return self.splits["test"]
+        return self._split("test")
+
+    def _split(self, name: str) -> EventSplit:
+        if name not in self.splits:
+            raise DataError(
+                f"the {name} split was not loaded", found=", ".join(self.splits) or "no split"
+            )
+        return self.splits[name]
 
 
 def load_events(
@@ -90,6 +97,8 @@ def _load_split(
     key = f"data.datasets.x_{split}"
     events = h5.find_dataset(file, getattr(config.datasets, f"x_{split}"), key)
     h5.check_width(events, layout, key)
+    if len(events) == 0:
+        raise DataError(f"the {split} split of {file.filename} is empty", key=key)
 
     process = _read_process(file, split, config, len(events), require_labels)
     if process is None:

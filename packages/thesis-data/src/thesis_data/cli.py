@@ -1,0 +1,76 @@
+"""The command `thesis-data`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+from thesis_facts.errors import ConfigError, ThesisError, explain
+
+from thesis_data import h5
+from thesis_data.config import DatasetNames
+from thesis_data.validation import describe, inspect_file, list_problems
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns its exit code (0 fine, 1 a mistake or a file with errors)."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except ThesisError as error:
+        print(f"thesis-data: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="thesis-data", description="Look at, check and make files of collision events."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    inspect = commands.add_parser("inspect", help="print what a file holds, and its problems")
+    inspect.set_defaults(run=_inspect)
+    validate = commands.add_parser(
+        "validate", help="print the problems of a file; exit code 1 if one of them is an error"
+    )
+    validate.set_defaults(run=_validate)
+    for command in (inspect, validate):
+        command.add_argument("file", type=Path, metavar="FILE", help="an H5 file of events")
+        command.add_argument(
+            "--dataset",
+            action="append",
+            default=[],
+            metavar="KEY=NAME",
+            help="name of a dataset, e.g. x_train=events (repeatable)",
+        )
+        command.add_argument(
+            "--n-tokens", type=int, default=18, metavar="T", help="objects in a row (18)"
+        )
+    return parser
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    print(describe(_report(options)))
+    return 0
+
+
+def _validate(options: argparse.Namespace) -> int:
+    report = _report(options)
+    print(f"{report.path}: {list_problems(report)}")
+    return 1 if report.errors else 0
+
+
+def _report(options: argparse.Namespace):
+    return inspect_file(options.file, _names(options.dataset), h5.Layout(options.n_tokens))
+
+
+def _names(settings: list[str]) -> DatasetNames | None:
+    if not settings:
+        return None
+    try:
+        return DatasetNames(**dict(setting.split("=", 1) for setting in settings))
+    except ValidationError as error:
+        raise explain(error, DatasetNames, "--dataset") from error
+    except ValueError as error:
+        raise ConfigError("--dataset takes KEY=NAME", found=" ".join(settings)) from error

@@ -1,0 +1,139 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from thesis_data.batches import EventBatch, EventSplit, eval_batches, index_batches, train_batches
+from thesis_data.config import AugmentConfig
+
+BOTH = AugmentConfig(phi_rotation=True, eta_flip=True)
+N_EVENTS = 101
+
+
+def make_split(n_events: int = N_EVENTS, padding: float = 0.0) -> EventSplit:
+    generator = torch.Generator().manual_seed(0)
+    lengths = torch.randint(0, 19, (n_events, 1), generator=generator)
+    lengths[:4] = 1
+    ids = torch.randint(1, 8, (n_events, 18), generator=generator)
+    ids[torch.arange(18) >= lengths] = 0
+    tokens = torch.rand(n_events, 18, 4, generator=generator)
+    tokens[ids == 0] = padding
+    return EventSplit(
+        tokens_cont=tokens,
+        tokens_id=ids.to(torch.int8),
+        globals=torch.rand(n_events, 2, generator=generator),
+        label=torch.arange(n_events) % 2,
+        weight=torch.rand(n_events, generator=generator),
+        process=(1 + torch.arange(n_events) % 5).to(torch.int8),
+        row=torch.arange(n_events) + 1000,
+        cont_features=(0, 1, 2, 3),
+    )
+
+
+SPLIT = make_split()
+
+
+def assert_equal(first: EventBatch, second: EventBatch) -> None:
+    for name, value in vars(first).items():
+        assert torch.equal(value, getattr(second, name)), name
+
+
+def test_a_batch_has_the_types_that_models_expect():
+    batch = next(eval_batches(SPLIT, 16))
+    assert batch.tokens_cont.dtype == batch.globals.dtype == torch.float32
+    assert batch.tokens_id.dtype == batch.label.dtype == batch.process.dtype == torch.int64
+    assert batch.mask.dtype == torch.bool
+    assert all(value.is_contiguous() for value in vars(batch).values())
+    assert len(batch) == 16
+
+
+@given(batch_size=st.integers(1, 120), seed=st.integers(0, 9), epoch=st.integers(0, 9))
+def test_an_epoch_holds_every_event_once(batch_size, seed, epoch):
+    batches = list(train_batches(SPLIT, batch_size, seed=seed, epoch=epoch))
+    seen = torch.cat([batch.index for batch in batches])
+    assert torch.equal(seen.sort().values, torch.arange(N_EVENTS))
+    assert {len(batch) for batch in batches[:-1]} <= {batch_size}
+
+
+@given(start=st.integers(0, 8), seed=st.integers(0, 3), epoch=st.integers(0, 3))
+def test_starting_inside_an_epoch_gives_the_same_batches(start, seed, epoch):
+    def iterate(start_step):
+        return train_batches(SPLIT, 16, seed=seed, epoch=epoch, start_step=start_step, augment=BOTH)
+
+    whole = list(iterate(0))[start:]
+    rest = list(iterate(start))
+    assert len(whole) == len(rest)
+    for first, second in zip(whole, rest, strict=True):
+        assert_equal(first, second)
+
+
+def test_other_seeds_and_epochs_have_other_orders():
+    def order(seed, epoch):
+        return next(index_batches(N_EVENTS, N_EVENTS, seed=seed, epoch=epoch)).tolist()
+
+    assert order(1, 0) == order(1, 0)
+    assert order(1, 0) != order(1, 1)
+    assert order(1, 0) != order(2, 0)
+
+
+def test_evaluation_keeps_the_order_of_the_split():
+    batches = list(eval_batches(SPLIT, 32))
+    assert torch.equal(torch.cat([batch.index for batch in batches]), torch.arange(N_EVENTS))
+
+
+def test_every_field_of_a_batch_is_of_its_events():
+    batch = next(train_batches(SPLIT, 32, seed=0, epoch=0, trim=False))
+    index = batch.index
+    assert torch.equal(batch.tokens_cont, SPLIT.tokens_cont[index])
+    assert torch.equal(batch.tokens_id, SPLIT.tokens_id[index].long())
+    assert torch.equal(batch.mask, SPLIT.mask[index])
+    assert torch.equal(batch.globals, SPLIT.globals[index])
+    assert torch.equal(batch.label, SPLIT.label[index])
+    assert torch.equal(batch.process, SPLIT.process[index].long())
+    assert batch.weight is not None
+    assert torch.equal(batch.weight, SPLIT.weight[index])
+
+
+@given(st.lists(st.integers(0, N_EVENTS - 1), min_size=1, max_size=20))
+def test_trimming_cuts_padding_and_nothing_else(events):
+    index = torch.tensor(events)
+    whole, trimmed = SPLIT.select(index), SPLIT.select(index, trim=True)
+    length = trimmed.mask.shape[1]
+    assert length == max(int(whole.mask.sum(1).max()), 1)
+    assert not whole.mask[:, length:].any()
+    assert torch.equal(trimmed.tokens_cont, whole.tokens_cont[:, :length])
+    assert torch.equal(trimmed.tokens_id, whole.tokens_id[:, :length])
+    assert torch.equal(trimmed.mask, whole.mask[:, :length])
+
+
+def test_padded_values_never_change_the_objects_of_a_batch():
+    dirty = make_split(padding=1e6)
+    options = {"seed": 3, "epoch": 1, "augment": BOTH}
+    pairs = zip(
+        train_batches(SPLIT, 16, **options), train_batches(dirty, 16, **options), strict=True
+    )
+    for clean_batch, dirty_batch in pairs:
+        assert torch.equal(clean_batch.mask, dirty_batch.mask)
+        valid = clean_batch.mask
+        assert torch.equal(clean_batch.tokens_cont[valid], dirty_batch.tokens_cont[valid])
+        assert torch.equal(clean_batch.globals, dirty_batch.globals)
+
+
+def test_symmetries_are_drawn_anew_each_epoch_and_only_when_asked_for():
+    def first_phi(epoch, augment):
+        batches = train_batches(SPLIT, N_EVENTS, seed=0, epoch=epoch, augment=augment)
+        batch = next(batches)
+        return batch.globals[batch.index.argsort(), 1]
+
+    assert torch.equal(first_phi(0, BOTH), first_phi(0, BOTH))
+    assert not torch.equal(first_phi(0, BOTH), first_phi(1, BOTH))
+    assert torch.equal(first_phi(0, AugmentConfig()), SPLIT.globals[:, 1])
+    assert torch.equal(first_phi(0, None), SPLIT.globals[:, 1])
+
+
+@pytest.mark.parametrize("weight", [None, torch.ones(3)])
+def test_a_batch_moves_as_a_whole(weight):
+    batch = SPLIT.select(torch.arange(3))
+    batch = EventBatch(**{**vars(batch), "weight": weight})
+    moved = batch.to("meta")
+    assert {value.device.type for value in vars(moved).values() if value is not None} == {"meta"}
+    assert (moved.weight is None) == (weight is None)

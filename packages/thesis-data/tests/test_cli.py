@@ -1,0 +1,62 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import pytest
+from thesis_data.cli import main
+
+
+def test_inspect_prints_layout_counts_and_verdict(sound_file, capsys):
+    assert main(["inspect", str(sound_file)]) == 0
+    text = capsys.readouterr().out
+    assert "92 columns = 18 ids + MET, METphi + 18 x (E, pt, eta, phi)" in text
+    assert "No problems found." in text
+    for word in ("train", "300", "4t", "b-jet", "GeV", "X_train"):
+        assert word in text
+
+
+def test_validate_fails_on_errors_and_names_them(datasets, write, capsys):
+    arrays = datasets()
+    arrays["X_test"][0] = arrays["X_train"][0]
+    assert main(["validate", str(write(arrays))]) == 1
+    text = capsys.readouterr().out
+    assert "1 error:" in text
+    assert "1 of 100 events of test are in train" in text
+
+
+def test_validate_passes_a_file_with_warnings(datasets, write, capsys):
+    assert main(["validate", str(write(datasets(), y_test=None))]) == 0
+    assert "1 warning:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["inspect", "validate"])
+def test_a_file_that_is_no_h5_is_one_line(command, tmp_path, capsys):
+    path = tmp_path / "notes.txt"
+    path.write_text("nothing")
+    assert main([command, str(path)]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert "no H5 signature" in captured.err
+
+
+def test_datasets_of_other_names_can_be_named(datasets, tmp_path, capsys):
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["events"] = datasets()["X_train"]
+        file["truth"] = datasets()["Y_train"]
+    names = ["--dataset", "x_train=events", "--dataset", "y_train=truth"]
+    assert main(["inspect", str(tmp_path / "x.h5"), *names]) == 0
+    assert "300" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("setting", ["events", "x_tain=events"])
+def test_a_mistyped_dataset_option_is_one_line(setting, sound_file, capsys):
+    assert main(["inspect", str(sound_file), "--dataset", setting]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_the_command_is_installed(sound_file):
+    command = Path(sys.executable).with_name("thesis-data")
+    done = subprocess.run([command, "validate", str(sound_file)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
