@@ -123,9 +123,8 @@ def test_features_do_not_depend_on_the_frame_along_the_beam(name, beta, angle):
 def test_small_masses_survive_float32():
     """Nearly collinear hard objects: E_a E_b - p_a p_b would lose every digit."""
     # Measured as float32 numbers; the truth is what float64 makes of those very numbers.
-    energy, pt = torch.tensor([1500.0, 700.0]), torch.tensor([800.0, 400.0])
-    eta = torch.arccosh(energy.double() / pt.double()).float() - torch.tensor([1e-5, 3e-3])
-    phi = torch.tensor([0.0, 0.004])
+    pt, eta, phi = torch.tensor([[800.0, 450.0], [1.2, 1.2003], [0.0, 0.0004]])
+    energy = torch.hypot(pt * torch.cosh(eta), torch.ones(2))
 
     def pair(dtype):
         rows = [x.to(dtype)[:, None] for x in (pt, eta, phi, energy)]
