@@ -3,6 +3,7 @@
 It needs no file and no physics, so that a training loop can be tried in seconds.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,14 +11,14 @@ import torch
 from torch import Tensor
 
 from thesis_data.config import ToyRegressionConfig
-from thesis_data.random import keyed_seed
+from thesis_data.random import keyed_generator, keyed_seed
 
 _WAVES = 4
 
 
 @dataclass(frozen=True)
 class ToySplit:
-    """Samples of one split.
+    """Samples of one split, or a batch of them.
 
     Attributes
     ----------
@@ -32,6 +33,10 @@ class ToySplit:
 
     def __len__(self) -> int:
         return len(self.x)
+
+    def to(self, device: torch.device | str) -> "ToySplit":
+        """The same samples on another device."""
+        return ToySplit(self.x.to(device), self.y.to(device))
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,29 @@ def make_toy_regression(config: ToyRegressionConfig) -> ToyRegression:
         val=_draw_split(config, "val", n_test),
         test=_draw_split(config, "test", n_test),
     )
+
+
+def toy_batches(
+    split: ToySplit,
+    batch_size: int,
+    shuffled_by: tuple[int, int] | None = None,
+    start_step: int = 0,
+) -> Iterator[ToySplit]:
+    """Every sample once, `batch_size` at a time.
+
+    Parameters
+    ----------
+    shuffled_by : (int, int) or None
+        Seed and epoch that decide the order; None keeps that of the split.
+    start_step : int
+        Batches to leave out at the beginning, for a run that goes on inside an epoch.
+    """
+    order = torch.arange(len(split))
+    if shuffled_by is not None:
+        order = torch.randperm(len(split), generator=keyed_generator(*shuffled_by, "order"))
+    for start in range(start_step * batch_size, len(order), batch_size):
+        index = order[start : start + batch_size]
+        yield ToySplit(split.x[index], split.y[index])
 
 
 def _draw_split(config: ToyRegressionConfig, split: str, n_samples: int) -> ToySplit:

@@ -1,1 +1,1 @@
-
+"""Training recipes, one file each, and the engine under them."""

@@ -1,0 +1,16 @@
+"""`thesis-train`: recognise what needs no config, hand the rest to Hydra."""
+
+import sys
+
+
+def main() -> None:
+    """Entry point; mistakes of the user end with one message and exit code 1."""
+    arguments = sys.argv[1:]
+    if "--help" in arguments or "-h" in arguments:
+        from thesis_train.help import help_text  # here, and Hydra below: each only when needed
+
+        print(help_text())
+        return
+    from thesis_train.job import run_jobs
+
+    run_jobs(arguments)

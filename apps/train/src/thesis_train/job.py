@@ -1,0 +1,109 @@
+"""One training job, or many: compose the config, check it, run its loop."""
+
+import math
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import CompactHydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, open_dict
+from thesis_facts.builders import build_event_payload
+from thesis_facts.discovery import write_pointer
+from thesis_facts.errors import ConfigError, ThesisError
+from thesis_facts.writers import append_jsonl_event
+from thesis_loops.config import check_config
+from thesis_loops.engine.signals import Interrupted
+
+from thesis_train.compose import CONFIG_DIR
+from thesis_train.directories import register_resolvers
+from thesis_train.dispatch import find_loop
+from thesis_train.overrides import normalise
+from thesis_train.summary import summarise
+
+
+def run_jobs(arguments: list[str]) -> None:
+    """Run what a command line asks for: one job, or those of a sweep."""
+    sys.argv[1:] = normalise(arguments)  # Hydra reads it there
+    register_resolvers()
+    try:
+        _hydra_main()
+    except OSError as error:
+        # Hydra makes the run directory before any of our code runs.
+        sys.exit(f"output_root: {error.strerror}: {error.filename}")
+
+
+@hydra.main(version_base="1.3", config_path=CONFIG_DIR, config_name="config")
+def _hydra_main(cfg: DictConfig) -> float:
+    try:
+        return _run_job(cfg)
+    except ThesisError as error:
+        raise CompactHydraException(str(error)) from error
+
+
+def _run_job(cfg: DictConfig) -> float:
+    run_dir = Path(HydraConfig.get().runtime.output_dir)
+    in_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
+    resuming = cfg.run_dir is not None
+    _tell_job(cfg, run_dir, in_sweep)
+    try:
+        config = check_config(cfg)
+    except ConfigError as error:
+        _leave_no_run(run_dir, error, in_sweep, resuming)
+        raise
+    try:
+        results = find_loop(config.loop)(cfg)
+    except Interrupted as stop:
+        print(f"\n{stop}:\n  {_resume_command(run_dir)}", file=sys.stderr)
+        sys.exit(stop.exit_code)
+    print(f"\n{summarise(results, _shown(run_dir))}")
+    return _objective(results, config.objective)
+
+
+def _tell_job(cfg: DictConfig, run_dir: Path, in_sweep: bool) -> None:
+    """Put into the config what only Hydra knows, and the job into its sweep's directory."""
+    with open_dict(cfg):
+        cfg.run_dir = str(run_dir)
+    if not in_sweep:
+        return
+    job = HydraConfig.get().job
+    with open_dict(cfg):
+        cfg.job_id = str(job.id)
+    sweep_dir = HydraConfig.get().sweep.dir
+    write_pointer(sweep_dir, job.num, run_dir, list(HydraConfig.get().overrides.task))
+
+
+def _leave_no_run(run_dir: Path, error: ConfigError, in_sweep: bool, resuming: bool) -> None:
+    """A mistyped key is no run; in a sweep, though, a point that failed must be seen."""
+    if in_sweep:
+        event = build_event_payload("on_exception", run_dir=run_dir, error=error)
+        append_jsonl_event(run_dir, event)
+    elif not resuming:
+        shutil.rmtree(run_dir, ignore_errors=True)
+
+
+def _objective(results: dict[str, Any], name: str) -> float:
+    value = results[name]
+    if value is None or not math.isfinite(value):
+        raise ThesisError("the objective is not finite", key=name, found=value)
+    return float(value)
+
+
+def _resume_command(run_dir: Path) -> str:
+    given = [
+        override
+        for override in HydraConfig.get().overrides.task
+        if override.split("=", 1)[0] not in ("run_dir", "resume")
+    ]
+    words = [*given, f"run_dir={_shown(run_dir)}", "resume=auto"]
+    return f"thesis-train {shlex.join(words)}"
+
+
+def _shown(path: Path) -> str:
+    """Relative to the working directory where it is below it: short, and still pasteable."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

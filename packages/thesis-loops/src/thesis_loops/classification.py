@@ -1,0 +1,121 @@
+"""What all loops share that tell processes apart: loss, metrics, scores, results."""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from thesis_data import EventBatch, EventData, EventSplit, eval_batches
+from thesis_facts.metrics import classification_metrics, classification_report
+from thesis_facts.scores import Scores, write_scores
+from torch import Tensor
+from torch.nn import functional
+
+from thesis_loops.config import ScoresSettings
+from thesis_loops.engine.fit import Fitted
+from thesis_loops.engine.optimisation import StepOutput
+from thesis_loops.engine.run import Run
+
+
+class Scorer(Protocol):
+    """A model that scores events: logits [B, C] and an embedding [B, D]."""
+
+    def event_scores(self, batch: EventBatch) -> dict[str, Tensor]: ...
+
+
+def class_weights(labels: Tensor, n_classes: int, policy: str) -> Tensor | None:
+    """Weight of each class in the loss, [C]: N / (C n_c), rescaled to sum C; None for none."""
+    if policy == "none":
+        return None
+    counts = torch.bincount(labels, minlength=n_classes).float()
+    weights = len(labels) / (n_classes * counts)
+    return weights * (n_classes / weights.sum())
+
+
+def training_output(
+    logits: Tensor, batch: EventBatch, weights: Tensor | None, label_smoothing: float
+) -> StepOutput:
+    """Cross-entropy of a training batch, as the trainer section wants it."""
+    loss = functional.cross_entropy(
+        logits.float(), batch.label, weight=weights, label_smoothing=label_smoothing
+    )
+    return StepOutput(loss, len(batch.label), {"logits": logits.float(), "label": batch.label})
+
+
+def evaluation_output(logits: Tensor, batch: EventBatch) -> StepOutput:
+    """Plain cross-entropy, weighted by (signed) event weights where the data have them."""
+    losses = functional.cross_entropy(logits.float(), batch.label, reduction="none")
+    outputs = {"logits": logits.float(), "label": batch.label}
+    if batch.weight is None:
+        return StepOutput(losses.mean(), len(batch.label), outputs)
+    outputs["weight"] = batch.weight
+    mean_weight = float(batch.weight.mean())
+    return StepOutput((losses * batch.weight).mean(), len(batch.label), outputs, mean_weight)
+
+
+def epoch_metrics(names: Iterable[str]) -> Callable[[Mapping[str, np.ndarray]], dict[str, float]]:
+    """Metrics `names` of the outputs of an epoch."""
+    wanted = tuple(names)
+
+    def compute(outputs: Mapping[str, np.ndarray]) -> dict[str, float]:
+        if not wanted:
+            return {}
+        metrics = classification_metrics(outputs["logits"], outputs["label"], outputs.get("weight"))
+        return {name: metrics[name] for name in wanted}
+
+    return compute
+
+
+def conclude(run: Run, model: Scorer, data: EventData, fitted: Fitted) -> dict[str, Any]:
+    """Score val and test with the chosen weights, write scores and last facts, sum up."""
+    results: dict[str, Any] = {
+        "best_epoch": fitted.best_epoch,
+        "best_val_loss": fitted.at_best("val_loss"),
+    }
+    for split in ("val", "test"):
+        scores = score_split(run, model, getattr(data, split), data.class_names)
+        if run.run_dir is not None:
+            _write(run.run_dir, split, scores, ScoresSettings(**run.config["logging"]["scores"]))
+        report = classification_report(
+            scores.logits, scores.labels, scores.class_names, scores.weights
+        )
+        if split == "val":
+            results |= {"best_val_auroc": report["auroc"], "best_val_acc": report["acc"]}
+        else:
+            loss = report["log_loss"]
+            run.recorder.test_end(fitted.tested_epoch, loss, report)
+            results |= {"test_loss": loss, **{f"test_{k}": v for k, v in report.items()}}
+    run.recorder.train_end()
+    return results
+
+
+def score_split(run: Run, model: Scorer, split: EventSplit, class_names: tuple[str, ...]) -> Scores:
+    """Scores of every event of a split, in its order."""
+    parts: dict[str, list[Tensor]] = {"logits": [], "embedding": []}
+    with run.numerics.autocast():
+        for batch in eval_batches(split, run.settings.batch_size):
+            for name, values in model.event_scores(batch.to(run.numerics.device)).items():
+                parts[name].append(values.cpu())
+    return Scores(
+        logits=torch.cat(parts["logits"]).numpy(),
+        labels=split.label.numpy(),
+        class_names=class_names,
+        process=split.process.numpy(),
+        weights=None if split.weight is None else split.weight.numpy(),
+        embeddings=torch.cat(parts["embedding"]).numpy(),
+    )
+
+
+def _write(run_dir: Path, split: str, scores: Scores, settings: ScoresSettings) -> None:
+    n = settings.max_events or len(scores.labels)
+    embeddings = scores.embeddings if settings.embeddings else None
+    kept = Scores(
+        logits=scores.logits[:n],
+        labels=scores.labels[:n],
+        class_names=scores.class_names,
+        process=None if scores.process is None else scores.process[:n],
+        weights=None if scores.weights is None else scores.weights[:n],
+        embeddings=None if embeddings is None else embeddings[:n],
+    )
+    write_scores(run_dir, split, kept)

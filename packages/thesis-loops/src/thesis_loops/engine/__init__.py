@@ -1,0 +1,1 @@
+"""What all loops share, as services that a recipe can use one by one."""

@@ -1,0 +1,221 @@
+"""Training of torch models, epoch by epoch, on the services of the engine."""
+
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from thesis_arch.checkpoint import model_payload
+from thesis_facts.errors import ThesisError
+from torch import nn
+
+from thesis_loops.engine.early_stopping import EarlyStopping
+from thesis_loops.engine.optimisation import StepOutput
+from thesis_loops.engine.progress import Progress
+from thesis_loops.engine.recorder import EpochResult
+from thesis_loops.engine.run import Run
+from thesis_loops.engine.seeds import seed_step
+from thesis_loops.engine.signals import StopSignals
+from thesis_loops.engine.tally import Tally
+
+Metrics = Callable[[Mapping[str, np.ndarray]], dict[str, float]]
+
+
+class NonFiniteLossError(ThesisError):
+    """The loss became NaN or infinite."""
+
+
+class Updater(Protocol):
+    """How a batch changes the weights; `GradientUpdate` is the usual one."""
+
+    def update(self, batch: Any, check: Callable[[StepOutput], None]) -> StepOutput: ...
+    def evaluating(self) -> AbstractContextManager[None]: ...
+    def state_dict(self) -> dict[str, Any]: ...
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a recipe hands to `fit`.
+
+    Attributes
+    ----------
+    model : nn.Module
+        What is saved; on the device of the run.
+    updater : Updater
+        Trains it.
+    evaluate : callable
+        Batch -> StepOutput, without gradients.
+    train_batches : callable
+        (epoch, first step) -> batches.
+    val_batches : callable
+        () -> batches.
+    steps_per_epoch : int
+        Number of training batches in an epoch.
+    metrics : callable
+        Per-event outputs of an epoch by name -> metrics by name.
+    """
+
+    model: nn.Module
+    updater: Updater
+    evaluate: Callable[[Any], StepOutput]
+    train_batches: Callable[[int, int], Iterable[Any]]
+    val_batches: Callable[[], Iterable[Any]]
+    steps_per_epoch: int
+    metrics: Metrics
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """How a training ended; the model has the weights to be tested.
+
+    Attributes
+    ----------
+    best_epoch : int
+        Epoch with the lowest validation loss.
+    tested_epoch : int
+        Epoch whose weights the model has now.
+    histories : dict
+        One value an epoch by name.
+    """
+
+    best_epoch: int
+    tested_epoch: int
+    histories: dict[str, list[float | None]]
+
+    def at_best(self, name: str) -> float | None:
+        """History `name` at the best epoch."""
+        return self.histories[name][self.best_epoch]
+
+
+def fit(run: Run, job: Job) -> Fitted:
+    """Train, or go on training, until the epochs are done or patience is used up.
+
+    Raises
+    ------
+    Interrupted
+        A signal asked to stop; the run is saved and can be resumed.
+    NonFiniteLossError
+        The loss is no number; `last.pt` is from before.
+    """
+    return _Fit(run, job).run_to_end()
+
+
+def evaluate_all(run: Run, job: Job, batches: Iterable[Any]) -> Tally:
+    """Tally of `job.evaluate` over batches, without gradients."""
+    tally = Tally()
+    with torch.no_grad(), run.numerics.autocast():
+        for batch in batches:
+            tally.add(job.evaluate(batch.to(run.numerics.device)))
+    return tally
+
+
+class _Fit:
+    def __init__(self, run: Run, job: Job) -> None:
+        self.run, self.job = run, job
+        self.epochs = run.settings.epochs
+        self.epoch, self.step = 0, 0  # of the next training step
+        self.seconds = 0.0  # spent in this epoch's training pass before now
+        self.tally = Tally()
+        self.stopping = EarlyStopping(run.settings.early_stopping)
+        if run.resumed is not None:
+            self._restore(run.resumed)
+        self.progress = Progress(self.epochs, job.steps_per_epoch)
+
+    def run_to_end(self) -> Fitted:
+        done = self.epoch * self.job.steps_per_epoch + self.step
+        with StopSignals() as self.stop, self.progress.shown(done):
+            while self.epoch < self.epochs and not self.stopping.should_stop:
+                self._train_epoch()
+                self._close_epoch()
+        return self._finish()
+
+    def _train_epoch(self) -> None:
+        self.job.model.train()
+        started = time.monotonic() - self.seconds
+        device = self.run.numerics.device
+        for batch in self.job.train_batches(self.epoch, self.step):
+            self.run.recorder.at(self.epoch, self.step)
+            seed_step(self.run.settings.seed, self.epoch, self.step)
+            output = self.job.updater.update(batch.to(device), self._check_finite)
+            self.tally.add(output)
+            self.step += 1
+            self.progress.step(self.epoch, float(output.loss.detach()))
+            if self.stop.received is not None:
+                self.seconds = time.monotonic() - started
+                self._save()
+                self.stop.raise_if_asked()
+        self.seconds = time.monotonic() - started
+
+    def _close_epoch(self) -> None:
+        with self.job.updater.evaluating():
+            validation = evaluate_all(self.run, self.job, self.job.val_batches())
+            arrays = validation.arrays()
+            result = EpochResult(
+                epoch=self.epoch,
+                train_loss=self.tally.loss,
+                val_loss=validation.loss,
+                train_metrics=self.job.metrics(self.tally.arrays()),
+                val_metrics=self.job.metrics(arrays),
+                epoch_time_s=self.seconds,
+                throughput=self.tally.n_events / self.seconds,
+            )
+            if not math.isfinite(result.val_loss):
+                raise NonFiniteLossError("the validation loss is not finite", key=self._where())
+            is_best = self.stopping.update(self.epoch, result.val_loss)
+            if is_best:
+                self.run.checkpoints.save_best(model_payload(self.job.model))
+        # Facts before the checkpoint: what is recorded twice is cut, what is not is lost.
+        self.run.recorder.epoch_end(result, arrays)
+        self.progress.epoch(result, is_best)
+        self.epoch, self.step, self.seconds, self.tally = self.epoch + 1, 0, 0.0, Tally()
+        self._save()
+        self.stop.raise_if_asked()
+
+    def _finish(self) -> Fitted:
+        best = self.run.checkpoints.best
+        tested = self.epoch - 1
+        if self.run.settings.early_stopping.restore_best_weights and best is not None:
+            self.job.model.load_state_dict(best["weights"])
+            tested = self.stopping.best_epoch
+        self.job.model.eval()
+        return Fitted(self.stopping.best_epoch, tested, self.run.recorder.histories)
+
+    def _check_finite(self, output: StepOutput) -> None:
+        if not math.isfinite(float(output.loss.detach())):
+            raise NonFiniteLossError(
+                "the training loss is not finite",
+                key=self._where(),
+                found=float(output.loss.detach()),
+                do="lower lr or look at the data with `thesis-data validate`",
+            )
+
+    def _where(self) -> str:
+        return f"epoch {self.epoch}, step {self.step}"
+
+    def _save(self) -> None:
+        self.run.checkpoints.save_last(
+            {
+                "model": model_payload(self.job.model),
+                "best": self.run.checkpoints.best is not None,
+                "updater": self.job.updater.state_dict(),
+                "stopping": self.stopping.state_dict(),
+                "recorder": self.run.recorder.state_dict(),
+                "epoch": self.epoch,
+                "step": self.step,
+                "seconds": self.seconds,
+                "tally": self.tally.state_dict(),
+                "config": self.run.config,
+            }
+        )
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self.job.model.load_state_dict(state["model"]["weights"])
+        self.job.updater.load_state_dict(state["updater"])
+        self.stopping.load_state_dict(state["stopping"])
+        self.epoch, self.step, self.seconds = state["epoch"], state["step"], state["seconds"]
+        self.tally.load_state_dict(state["tally"], self.run.numerics.device)

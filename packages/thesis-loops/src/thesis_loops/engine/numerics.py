@@ -1,0 +1,99 @@
+"""Device and precision: chosen once at the start, recorded in the facts."""
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from thesis_facts.errors import ConfigError
+
+from thesis_loops.engine.settings import TrainerSettings
+
+_AMP_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Numerics:
+    """Where and how precisely a run computes.
+
+    Attributes
+    ----------
+    device : torch.device
+        Where the model lives.
+    amp : str
+        off, bf16 or fp16.
+    matmul_precision : str
+        highest, high or medium, `auto` resolved.
+    """
+
+    device: torch.device
+    amp: str
+    matmul_precision: str
+
+    @classmethod
+    def choose(cls, device: str, settings: TrainerSettings) -> "Numerics":
+        """Resolve `auto`, check that the machine has what is asked for, and set it.
+
+        Raises
+        ------
+        ConfigError
+            The device does not exist here, or can't do the precision.
+        """
+        chosen = select_device(device)
+        if settings.amp == "fp16" and chosen.type == "cpu":
+            raise ConfigError(
+                "fp16 needs a GPU", key="trainer.amp", found="fp16", expected="off or bf16 on a CPU"
+            )
+        precision = settings.matmul_precision
+        if precision == "auto":
+            precision = "medium" if chosen.type == "cpu" and _cpu_has_bf16() else "highest"
+        torch.set_float32_matmul_precision(precision)
+        return cls(chosen, settings.amp, precision)
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Mixed precision for the forward pass."""
+        if self.amp == "off":
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=_AMP_TYPES[self.amp])
+
+    def describe(self) -> dict[str, Any]:
+        """For the facts: what decides the last digits of a result."""
+        return {
+            "device": str(self.device),
+            "amp": self.amp,
+            "matmul_precision": self.matmul_precision,
+            "threads": torch.get_num_threads(),
+        }
+
+
+def select_device(name: str) -> torch.device:
+    """`auto` takes the first GPU there is, else the CPU; other names are torch's."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(
+            "unknown device", key="device", found=repr(name), expected="auto, cpu, cuda or cuda:N"
+        ) from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ConfigError(
+            "no such GPU here",
+            key="device",
+            found=repr(name),
+            expected=f"one of {torch.cuda.device_count()} GPUs",
+            do="use device=auto",
+        )
+    return device
+
+
+def cuda_info() -> dict[str, Any]:
+    """What the facts say of GPUs."""
+    if not torch.cuda.is_available():
+        return {"available": False}
+    return {"available": True, "name": torch.cuda.get_device_name(), "version": torch.version.cuda}
+
+
+def _cpu_has_bf16() -> bool:
+    # AVX512-BF16 or AMX; without them bfloat16 products are emulated and slower than float32.
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

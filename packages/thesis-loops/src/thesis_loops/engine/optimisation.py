@@ -1,0 +1,156 @@
+"""From a loss to new weights."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from thesis_loops.engine.averaging import WeightAverage
+from thesis_loops.engine.numerics import Numerics
+from thesis_loops.engine.schedule import check_warmup, learning_rate
+from thesis_loops.engine.settings import TrainerSettings
+
+
+@dataclass(frozen=True)
+class StepOutput:
+    """What one batch gave.
+
+    Attributes
+    ----------
+    loss : Tensor
+        Scalar, mean over the events of the batch.
+    n_events : int
+        Number of events.
+    outputs : dict
+        Per-event tensors [B, …], detached, from which the metrics of the epoch are computed.
+    mean_weight : float
+        Mean event weight where `loss` is a mean of weighted losses.
+    """
+
+    loss: Tensor
+    n_events: int
+    outputs: dict[str, Tensor] = field(default_factory=dict)
+    mean_weight: float = 1.0
+
+
+class Optimisation:
+    """AdamW with a schedule, clipping and loss scaling, for one set of parameters.
+
+    A loop with two players (generator and discriminator) holds two of them.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Whose parameters are trained.
+    settings : TrainerSettings
+        Rates, schedule, decay, clipping.
+    total_steps : int
+        Steps of the whole run.
+    numerics : Numerics
+        Device and precision.
+    """
+
+    def __init__(
+        self, module: nn.Module, settings: TrainerSettings, total_steps: int, numerics: Numerics
+    ) -> None:
+        check_warmup(settings, total_steps)
+        self.settings, self.total_steps = settings, total_steps
+        self.parameters = [p for p in module.parameters() if p.requires_grad]
+        # Decay pulls matrices to zero; on biases, norms and gates it would only do harm.
+        matrices = [p for p in self.parameters if p.ndim >= 2]
+        others = [p for p in self.parameters if p.ndim < 2]
+        groups = [
+            {"params": matrices, "weight_decay": settings.weight_decay},
+            {"params": others, "weight_decay": 0.0},
+        ]
+        self.optimiser = torch.optim.AdamW(groups, lr=settings.lr, fused=True)
+        self.scaler = torch.amp.GradScaler(numerics.device.type, enabled=numerics.amp == "fp16")
+        self.steps = 0
+
+    def step(self, loss: Tensor) -> None:
+        """Backward pass, clipping, update."""
+        rate = learning_rate(self.steps, self.settings, self.total_steps)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        self.optimiser.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()
+        if self.settings.grad_clip:
+            self.scaler.unscale_(self.optimiser)
+            nn.utils.clip_grad_norm_(self.parameters, self.settings.grad_clip)
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+        self.steps += 1
+
+    def state_dict(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return {
+            "steps": self.steps,
+            "optimiser": self.optimiser.state_dict(),
+            "scaler": self.scaler.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """From a checkpoint."""
+        self.steps = state["steps"]
+        self.optimiser.load_state_dict(state["optimiser"])
+        if state["scaler"]:
+            self.scaler.load_state_dict(state["scaler"])
+
+
+class GradientUpdate:
+    """The update of loops with one loss; `fit` takes anything with the same methods.
+
+    Parameters
+    ----------
+    model : nn.Module
+        What is trained.
+    compute : callable
+        Batch -> StepOutput.
+    settings, total_steps, numerics
+        As for `Optimisation`.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        compute: Callable[[Any], StepOutput],
+        settings: TrainerSettings,
+        total_steps: int,
+        numerics: Numerics,
+    ) -> None:
+        self.model, self.compute, self.numerics = model, compute, numerics
+        self.optimisation = Optimisation(model, settings, total_steps, numerics)
+        decay = settings.ema_decay
+        self.average = WeightAverage(model, decay) if decay is not None else None
+
+    def update(self, batch: Any, check: Callable[[StepOutput], None]) -> StepOutput:
+        """One training step; `check` sees the output before the weights change."""
+        with self.numerics.autocast():
+            output = self.compute(batch)
+        check(output)
+        self.optimisation.step(output.loss)
+        if self.average is not None:
+            self.average.update()
+        return output
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """The model as it is to be judged: eval mode, averaged weights."""
+        self.model.eval()
+        with self.average.applied() if self.average is not None else nullcontext():
+            yield
+        self.model.train()
+
+    def state_dict(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        average = self.average.state_dict() if self.average is not None else None
+        return {"optimisation": self.optimisation.state_dict(), "average": average}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """From a checkpoint."""
+        self.optimisation.load_state_dict(state["optimisation"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])

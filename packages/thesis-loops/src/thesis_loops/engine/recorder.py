@@ -1,0 +1,224 @@
+"""Everything that a run leaves in `facts/`, and whoever else wants to hear of it."""
+
+import logging
+import resource
+import sys
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from thesis_facts.axes import infer_axes
+from thesis_facts.builders import build_event_payload, run_meta
+from thesis_facts.meta import write_meta
+from thesis_facts.writers import (
+    append_jsonl_event,
+    append_scalars_csv,
+    truncate_scalars,
+    write_json,
+)
+
+from thesis_loops.engine.numerics import cuda_info
+
+log = logging.getLogger("thesis_loops")
+
+Sink = Callable[[Mapping[str, Any], Mapping[str, Any]], None]
+"""Called as sink(event, arrays): the event that facts keep, and what JSON can't carry."""
+
+# Histories in every event cost the square of the epochs; beyond this only the last event has them.
+_EPOCHS_WITH_HISTORIES = 100
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """Numbers of one epoch (or of one boosting round).
+
+    Attributes
+    ----------
+    epoch : int
+        From 0.
+    train_loss, val_loss : float
+        Means over the events of the split.
+    train_metrics, val_metrics : dict
+        By name, without prefix.
+    epoch_time_s : float
+        Seconds of the training pass.
+    throughput : float
+        Training events a second.
+    """
+
+    epoch: int
+    train_loss: float
+    val_loss: float
+    train_metrics: Mapping[str, float]
+    val_metrics: Mapping[str, float]
+    epoch_time_s: float
+    throughput: float
+
+
+@dataclass
+class FactsRecorder:
+    """Writes the facts of one run; usable by any loop, torch or not.
+
+    Parameters
+    ----------
+    run_dir : Path or None
+        None writes nothing; sinks still hear of everything.
+    config : dict
+        The resolved config, plain containers.
+    seed : int
+        The one that the loop uses.
+    with_histories : bool
+        Whether each epoch's event carries all earlier epochs.
+    sinks : sequence of callables
+        One that fails is reported once and not called again.
+    """
+
+    run_dir: Path | None
+    config: dict[str, Any]
+    seed: int
+    with_histories: bool = True
+    sinks: Sequence[Sink] = ()
+    run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    histories: dict[str, list[float | None]] = field(default_factory=dict)
+    _earlier_s: float = 0.0
+    _started: float = field(default_factory=time.monotonic)
+    _position: tuple[int | None, int | None] = (None, None)
+
+    def __post_init__(self) -> None:
+        self.sinks = list(self.sinks)
+
+    def open(self) -> None:
+        """Write what is known before anything can fail: config and meta."""
+        if self.run_dir is not None:
+            write_json(self.run_dir / "facts" / "config.json", self.config)
+            write_meta(self.run_dir, self.config)
+
+    def begin(self, reported_axes: Mapping[str, Any], **extras: Any) -> None:
+        """The model is built: axes and `on_start`."""
+        if self.run_dir is not None:
+            axes = infer_axes(self.config, reported=reported_axes)
+            write_json(self.run_dir / "facts" / "axes.json", axes)
+        self._emit("on_start", **extras)
+
+    def epoch_end(self, result: EpochResult, arrays: Mapping[str, Any] | None = None) -> None:
+        """Two rows of scalars and `on_epoch_end`."""
+        memory = peak_memory_mib()
+        self._remember(result, memory)
+        shared = {
+            "epoch_time_s": result.epoch_time_s,
+            "throughput": result.throughput,
+            "max_memory_mib": memory,
+        }
+        if self.run_dir is not None:
+            row = {"epoch": result.epoch, **shared}
+            train = {"split": "train", "train_loss": result.train_loss}
+            val = {"split": "val", "val_loss": result.val_loss}
+            append_scalars_csv(self.run_dir, row | train | _columns(result.train_metrics))
+            append_scalars_csv(self.run_dir, row | val | _columns(result.val_metrics))
+        carry = self.with_histories and len(self.histories["val_loss"]) <= _EPOCHS_WITH_HISTORIES
+        self._emit(
+            "on_epoch_end",
+            arrays=arrays,
+            epoch=result.epoch,
+            train_loss=result.train_loss,
+            val_loss=result.val_loss,
+            metrics=result.val_metrics,
+            train_metrics=result.train_metrics,
+            histories=self.histories if carry else None,
+            **shared,
+        )
+
+    def test_end(
+        self,
+        epoch: int,
+        loss: float,
+        metrics: Mapping[str, Any],
+        arrays: Mapping[str, Any] | None = None,
+    ) -> None:
+        """The one row of the test split, for the weights of epoch `epoch`, and `on_test_end`."""
+        numbers = {"loss": loss, **metrics}
+        if self.run_dir is not None:
+            append_scalars_csv(self.run_dir, {"epoch": epoch, "split": "test", **_columns(numbers)})
+        self._emit("on_test_end", arrays=arrays, epoch=epoch, split="test", metrics=numbers)
+
+    def train_end(self, **extras: Any) -> None:
+        """The run is complete."""
+        self._emit("on_train_end", total_time_s=self.elapsed_s, histories=self.histories, **extras)
+
+    def failed(self, error: BaseException) -> None:
+        """The run ends here, and why."""
+        epoch, step = self._position
+        self._emit("on_exception", epoch=epoch, step=step, error=error, total_time_s=self.elapsed_s)
+
+    def at(self, epoch: int, step: int) -> None:
+        """Remember where training is, for the event of a failure."""
+        self._position = (epoch, step)
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds that this run took so far, interruptions left out."""
+        return self._earlier_s + time.monotonic() - self._started
+
+    def state_dict(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return {
+            "run_id": self.run_id,
+            "elapsed_s": self.elapsed_s,
+            "histories": {name: list(values) for name, values in self.histories.items()},
+        }
+
+    def load_state_dict(self, state: dict[str, Any], last_epoch: int) -> None:
+        """From a checkpoint; rows of epochs after `last_epoch` are cut, they come again."""
+        self.run_id = state["run_id"]
+        self.histories = state["histories"]
+        self._earlier_s, self._started = state["elapsed_s"], time.monotonic()
+        if self.run_dir is not None:
+            truncate_scalars(self.run_dir, last_epoch)
+
+    def _remember(self, result: EpochResult, memory: float) -> None:
+        values = {
+            "train_loss": result.train_loss,
+            "val_loss": result.val_loss,
+            "epoch_time_s": result.epoch_time_s,
+            "throughput": result.throughput,
+            "max_memory_mib": memory,
+            **{f"train_{name}": value for name, value in result.train_metrics.items()},
+            **{f"val_{name}": value for name, value in result.val_metrics.items()},
+        }
+        for name in self.histories.keys() | values.keys():
+            history = self.histories.setdefault(name, [])
+            history += [None] * (result.epoch - len(history))  # unknown before it first appeared
+            history.append(values.get(name))
+
+    def _emit(self, moment: str, arrays: Mapping[str, Any] | None = None, **fields: Any) -> None:
+        meta = run_meta(
+            self.run_id, self.seed, cuda_info=cuda_info(), hydra_job_id=self.config.get("job_id")
+        )
+        event = build_event_payload(moment, run_dir=self.run_dir, meta=meta, **fields)
+        if self.run_dir is not None:
+            append_jsonl_event(self.run_dir, event)
+        for sink in list(self.sinks):
+            self._tell(sink, event, arrays or {})
+
+    def _tell(self, sink: Sink, event: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
+        try:
+            sink(event, arrays)
+        except Exception as error:  # noqa: BLE001 - a picture or a mirror never stops a training
+            log.warning(f"{getattr(sink, '__name__', sink)} failed and is switched off: {error}")
+            self.sinks = [other for other in self.sinks if other is not sink]
+
+
+def peak_memory_mib() -> float:
+    """Largest memory so far: of the GPU where there is one, else of this process (MiB)."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 2**20
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
+def _columns(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"metric_{name}": value for name, value in metrics.items()}
