@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.metrics import roc_auc_score
@@ -88,11 +88,13 @@ def test_roc_curve_equals_scikit_learn(n_levels):
     np.testing.assert_array_equal(curve.thresholds, thresholds)
 
 
+@settings(deadline=None)
 @given(samples())
 def test_auroc_equals_the_sum_over_pairs_for_signed_weights(sample):
     assert auroc(*sample) == pytest.approx(auroc_by_pairs(*sample), abs=1e-10)
 
 
+@settings(deadline=None)
 @given(samples())
 def test_auroc_ignores_what_cannot_matter(sample):
     scores, is_signal, weights = sample
@@ -114,6 +116,7 @@ def test_auroc_ignores_what_cannot_matter(sample):
         assert auroc_uncertainty(*changed) == pytest.approx(uncertainty, abs=1e-10), what
 
 
+@settings(deadline=None)
 @given(samples())
 def test_exchanging_the_classes_mirrors_the_auroc(sample):
     scores, is_signal, weights = sample
@@ -197,6 +200,7 @@ def test_a_class_of_one_event_has_an_auroc_without_uncertainty():
     assert np.isnan(auroc_uncertainty([0.2, 0.9, 0.4], [False, True, False]))
 
 
+@settings(deadline=None)
 @given(
     hnp.arrays(np.float64, st.integers(1, 20), elements=st.floats(0.1, 10)), st.floats(0.01, 100)
 )

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.special import expit
@@ -100,6 +100,7 @@ def test_f1_of_a_class_that_is_nowhere_is_zero():
     assert classification_metrics(logits, labels)["f1"] == pytest.approx(expected)
 
 
+@settings(deadline=None)
 @given(
     hnp.arrays(
         np.float64,
@@ -165,6 +166,7 @@ def test_calibration_curve_leaves_empty_bins_out():
         metrics.calibration_curve([0.5, 1.5], [False, True])
 
 
+@settings(deadline=None)
 @given(st.integers(2, 4), st.integers(0, 2**32 - 1))
 def test_summaries_ignore_the_order_of_events_and_the_scale_of_weights(n_classes, seed):
     logits, labels, weights = events(n_classes, 80, seed)

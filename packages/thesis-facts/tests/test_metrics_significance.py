@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm, poisson
 from thesis_facts.metrics import (
@@ -62,6 +62,7 @@ def test_asimov_is_close_to_the_exact_poisson_significance():
     assert significance(25.0, 15.0, 0.0) > asimov_significance(25.0, 15.0, 0.0)
 
 
+@settings(deadline=None)
 @given(st.floats(0.01, 1e4), st.floats(0.01, 1e6), st.floats(0, 1))
 def test_significance_grows_with_signal_and_falls_with_uncertainty(signal, background, relative):
     for formula in (significance, asimov_significance):

@@ -9,10 +9,8 @@ from thesis_facts.metrics.predictions import Predictions, check_predictions
 from thesis_facts.metrics.sample import (
     Estimate,
     MetricError,
-    check_mask,
-    check_scores,
+    check_sample,
     check_total,
-    check_weights,
     effective_of_sums,
 )
 
@@ -52,7 +50,7 @@ def calibration_curve(
     is_signal : [N] bool
     weights : [N], of either sign; None for unit weights
     """
-    probability = check_scores(probability)
+    probability, is_signal, weights = check_sample(probability, is_signal, weights)
     if len(probability) and (probability.min() < 0 or probability.max() > 1):
         raise MetricError(
             "not a probability",
@@ -60,8 +58,6 @@ def calibration_curve(
             found=f"{probability.min():g}..{probability.max():g}",
             expected="0..1",
         )
-    is_signal = check_mask(is_signal, len(probability))
-    weights = check_weights(weights, len(probability))
     check_total(weights, "events")
     bins = _bins(probability, n_bins)
 

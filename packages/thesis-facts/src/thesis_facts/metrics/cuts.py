@@ -9,10 +9,8 @@ from thesis_facts.metrics.ranking import rank_events
 from thesis_facts.metrics.sample import (
     Estimate,
     MetricError,
-    check_mask,
-    check_scores,
+    check_sample,
     check_total,
-    check_weights,
     effective_of_sums,
 )
 from thesis_facts.metrics.significance import (
@@ -180,9 +178,7 @@ def significance_at_cut(
     scores, is_signal, weights : [N], see `thesis_facts.metrics.auroc`
     threshold : events with score >= threshold pass
     """
-    scores = check_scores(scores)
-    is_signal = check_mask(is_signal, len(scores))
-    weights = check_weights(weights, len(scores))
+    scores, is_signal, weights = check_sample(scores, is_signal, weights)
     passes = scores >= threshold
     signal = _yield(weights[is_signal], passes[is_signal], experiment.signal_events, "signal")
     background = _yield(

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from thesis_facts.metrics.sample import check_mask, check_scores, check_total, check_weights
+from thesis_facts.metrics.sample import check_sample, check_total
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,9 +82,7 @@ def rank_events(
         If either class is empty or has no positive total weight, if a score or a weight is not
         finite, or if the lengths differ.
     """
-    scores = check_scores(scores)
-    is_signal = check_mask(is_signal, len(scores))
-    weights = check_weights(weights, len(scores))
+    scores, is_signal, weights = check_sample(scores, is_signal, weights)
     check_total(weights[is_signal], "signal events")
     check_total(weights[~is_signal], "background events")
     order = np.argsort(scores)[::-1]

@@ -67,6 +67,14 @@ def weighted_ratio(
     return ratio, weights * (numerator - ratio * denominator) / total
 
 
+def check_sample(
+    scores: ArrayLike, is_signal: ArrayLike, weights: ArrayLike | None
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
+    """Scores, truth and weights of the same events [N], ones where no weights are given."""
+    scores = check_scores(scores)
+    return scores, check_mask(is_signal, len(scores)), check_weights(weights, len(scores))
+
+
 def check_scores(scores: ArrayLike) -> NDArray[np.float64]:
     """Scores as [N] float64, all finite."""
     array = np.asarray(scores, dtype=np.float64)
