@@ -42,7 +42,9 @@ def _hydra_main(cfg: DictConfig) -> float:
     try:
         return _run_job(cfg)
     except ThesisError as error:
-        raise CompactHydraException(str(error)) from error
+        if HydraConfig.get().mode == RunMode.MULTIRUN:  # the other jobs go on
+            raise CompactHydraException(str(error)) from error
+        sys.exit(str(error))
 
 
 def _run_job(cfg: DictConfig) -> float:

@@ -57,7 +57,7 @@ class SignalVsBackground(BaseModel):
 class TaskConfig(BaseModel):
     """Which processes make up which class; the first key that is set wins.
 
-    With none set, the task is 4t against all other processes.
+    With none set, the task is 4t against all other processes; the checked config then says so.
     """
 
     model_config = _CONFIG
@@ -72,14 +72,20 @@ class TaskConfig(BaseModel):
             return self.label_groups
         if self.signal_vs_background:
             sides = (self.signal_vs_background.background, self.signal_vs_background.signal)
-        elif self.selected_labels:
-            sides = tuple((label,) for label in self.selected_labels)
         else:
-            sides = (tuple(label for label in PROCESSES if label != 1), (1,))
+            sides = tuple((label,) for label in self.selected_labels or ())
         return tuple(
             LabelGroup(name="+".join(PROCESSES.get(x, str(x)) for x in side), labels=side)
             for side in sides
         )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _set_default_task(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or any(values.values()):
+            return values
+        others = [label for label in PROCESSES if label != 1]
+        return values | {"signal_vs_background": {"signal": [1], "background": others}}
 
     @model_validator(mode="after")
     def _check_groups(self) -> "TaskConfig":

@@ -6,7 +6,8 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from thesis_data import EventBatch, EventData, EventSplit, eval_batches
+from thesis_data.batches import EventBatch, EventSplit, eval_batches
+from thesis_data.loading import EventData
 from thesis_facts.metrics import classification_metrics, classification_report
 from thesis_facts.scores import Scores, write_scores
 from torch import Tensor

@@ -1,6 +1,6 @@
 """An exponential moving average of the weights."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -32,11 +32,12 @@ class WeightAverage:
         """Take the model's present weights in."""
         self.steps += 1
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        averages, weights = list(self._average.values()), list(self._parameters.values())
+        averages: list[Tensor] = list(self._average.values())
+        weights: list[Tensor] = list(self._parameters.values())
         torch._foreach_lerp_(averages, weights, 1 - decay)
 
     @contextmanager
-    def applied(self) -> Iterator[None]:
+    def applied(self) -> Generator[None]:
         """The model has the averaged weights inside, its own again after."""
         own = {name: p.detach().clone() for name, p in self._parameters.items()}
         self._copy(self._average)

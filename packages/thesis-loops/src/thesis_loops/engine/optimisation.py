@@ -1,6 +1,6 @@
 """From a loss to new weights."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from thesis_loops.engine.averaging import WeightAverage
 from thesis_loops.engine.numerics import Numerics
-from thesis_loops.engine.schedule import check_warmup, learning_rate
+from thesis_loops.engine.schedule import fitting_warmup, learning_rate
 from thesis_loops.engine.settings import TrainerSettings
 
 
@@ -56,8 +56,7 @@ class Optimisation:
     def __init__(
         self, module: nn.Module, settings: TrainerSettings, total_steps: int, numerics: Numerics
     ) -> None:
-        check_warmup(settings, total_steps)
-        self.settings, self.total_steps = settings, total_steps
+        self.settings, self.total_steps = fitting_warmup(settings, total_steps), total_steps
         self.parameters = [p for p in module.parameters() if p.requires_grad]
         # Decay pulls matrices to zero; on biases, norms and gates it would only do harm.
         matrices = [p for p in self.parameters if p.ndim >= 2]
@@ -137,7 +136,7 @@ class GradientUpdate:
         return output
 
     @contextmanager
-    def evaluating(self) -> Iterator[None]:
+    def evaluating(self) -> Generator[None]:
         """The model as it is to be judged: eval mode, averaged weights."""
         self.model.eval()
         with self.average.applied() if self.average is not None else nullcontext():

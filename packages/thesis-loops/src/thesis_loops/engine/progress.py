@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ class Progress:
         self._bar: tqdm | None = None
 
     @contextmanager
-    def shown(self, done_steps: int) -> Iterator["Progress"]:
+    def shown(self, done_steps: int) -> Generator["Progress"]:
         """Show the bar; log lines appear above it."""
         if not sys.stderr.isatty():
             yield self

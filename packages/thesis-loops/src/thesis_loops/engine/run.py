@@ -1,6 +1,6 @@
 """One run: its directory, its device, its facts and its checkpoints."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +47,7 @@ class Run:
 
 
 @contextmanager
-def open_run(config: RunConfig, settings: TrainerSettings) -> Iterator[Run]:
+def open_run(config: RunConfig, settings: TrainerSettings) -> Generator[Run]:
     """Lock the directory, seed, write the first facts; record whatever ends the run early.
 
     Raises

@@ -1,10 +1,11 @@
 """The learning rate as a function of the step."""
 
+import logging
 import math
 
-from thesis_facts.errors import ConfigError
-
 from thesis_loops.engine.settings import TrainerSettings
+
+log = logging.getLogger("thesis_loops")
 
 _WARMUP_START = 0.1  # fraction of lr at the first step
 
@@ -22,13 +23,13 @@ def learning_rate(step: int, settings: TrainerSettings, total_steps: int) -> flo
     return settings.lr * 0.5 * (1 + math.cos(math.pi * progress))
 
 
-def check_warmup(settings: TrainerSettings, total_steps: int) -> None:
-    """Refuse a run that would end before its rate is reached."""
-    if settings.warmup_steps >= total_steps:
-        raise ConfigError(
-            "the warm-up is longer than the run",
-            key="trainer.warmup_steps",
-            found=settings.warmup_steps,
-            expected=f"less than its {total_steps} steps",
-            do="train longer or warm up for fewer steps",
-        )
+def fitting_warmup(settings: TrainerSettings, total_steps: int) -> TrainerSettings:
+    """The same settings; a warm-up as long as the run is cut to a tenth of it, with a warning."""
+    if settings.warmup_steps < total_steps:
+        return settings
+    cut = total_steps // 10
+    log.warning(
+        f"trainer.warmup_steps: {settings.warmup_steps} steps are not less than the {total_steps} "
+        f"steps of this run; warming up for {cut}"
+    )
+    return settings.model_copy(update={"warmup_steps": cut})
