@@ -1,0 +1,133 @@
+"""What a report can be told, typed beside the code that reads it.
+
+The defaults repeat those of ``configs/report/base.yaml``, so that a notebook can say
+``run_report({"inputs": {"sweep_dir": ...}})``; a test of the app keeps the two equal.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from omegaconf import DictConfig, OmegaConf
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from thesis_facts.errors import ConfigError, explain
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+Strings = Annotated[list[str], BeforeValidator(_as_list)]
+FigureFormat = Literal["png", "pdf", "svg"]
+
+
+class Section(BaseModel):
+    """A part of the config: unknown keys are mistakes, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Inputs(Section):
+    """Which runs are read: one of `sweep_dir` and `run_dirs`, narrowed by `select`.
+
+    Both take wildcards. `select` maps a column of the runs table to the value, or the list of
+    values, that a run must have there to be kept.
+    """
+
+    sweep_dir: str | None = None
+    run_dirs: Strings | None = None
+    select: dict[str, Any] = {}
+
+
+class Outputs(Section):
+    """Where the report goes below ``{output_root}/reports``, and how its figures are saved.
+
+    `report_subdir` null means ``report_TIMESTAMP_NAME``; `which_figures` null means all.
+    """
+
+    report_subdir: str | None = None
+    which_figures: Strings | None = None
+    fig_format: Annotated[list[FigureFormat], BeforeValidator(_as_list)] = ["png", "pdf"]
+    dpi: int = Field(150, ge=50, le=1200)
+
+
+class Thresholds(Section):
+    """Values that a metric has to reach, such as ``val_acc: 0.8``; gives the time it took.
+
+    `comparison` null takes the direction in which the metric improves. A metric named without
+    its split is looked up in `split`.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, float]  # ty: ignore[incompatible-mutable-override]
+
+    comparison: Literal["le", "ge"] | None = None
+    split: Literal["train", "val", "test"] = "val"
+
+    def targets(self) -> dict[str, float]:
+        """The metrics that have a threshold, by the name that the config gives them."""
+        return dict(self.__pydantic_extra__)
+
+
+class Environment(Section):
+    """`output_root` null: inferred from where the inputs lie."""
+
+    output_root: str | None = None
+
+
+class ReportConfig(Section):
+    """The whole config of a report; an analysis with keys of its own extends this class.
+
+    `report_name` is the analysis, or `report_path` a file outside the package that holds one.
+    `config_name` is the file that was composed; it names the report. `rank_by` is the metric
+    that says which run is best, always on the validation split; null takes the first of AUROC,
+    accuracy and loss that the runs have.
+    """
+
+    report_name: str = "sweep_summary"
+    report_path: str | None = None
+    config_name: str | None = None
+    rank_by: str | None = None
+    inputs: Inputs = Inputs()
+    outputs: Outputs = Outputs()
+    thresholds: Thresholds = Thresholds()
+    env: Environment = Environment()
+
+    def title(self) -> str:
+        """The name under which the report is filed."""
+        if self.report_path is not None:
+            return Path(self.report_path).stem
+        return self.config_name or self.report_name
+
+
+Config = TypeVar("Config", bound=ReportConfig)
+
+
+def read_config(cfg: Mapping[str, Any] | DictConfig, model: type[Config]) -> Config:
+    """Check a composed config and give it as `model`.
+
+    Raises
+    ------
+    ConfigError
+        Where a key or a value is wrong, or where no run is named.
+    """
+    try:
+        config = model.model_validate(plain_config(cfg))
+    except ValidationError as error:
+        raise explain(error, model) from error
+    given = [key for key in ("sweep_dir", "run_dirs") if getattr(config.inputs, key) is not None]
+    if len(given) != 1:
+        raise ConfigError(
+            "a report needs runs to report on",
+            key="inputs",
+            found=" and ".join(given) or "neither sweep_dir nor run_dirs",
+            expected="exactly one of them",
+            do="add inputs.sweep_dir=PATH or inputs.run_dirs=[PATH,...]",
+        )
+    return config
+
+
+def plain_config(cfg: Mapping[str, Any] | DictConfig) -> dict[str, Any]:
+    """A composed config as plain containers, its interpolations resolved."""
+    values = OmegaConf.to_container(cfg, resolve=True) if isinstance(cfg, DictConfig) else cfg
+    return {str(key): value for key, value in dict(values).items()}  # ty: ignore

@@ -1,0 +1,136 @@
+"""What a report was made from: runs, checkpoints and data sets with their hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import platform
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import yaml
+from thesis_facts import write_atomic
+
+from thesis_reports.config import ReportConfig
+from thesis_reports.reproduce import command
+from thesis_reports.rounding import size
+from thesis_reports.selection import SelectedRuns
+
+SCHEMA_VERSION = 1
+CHECKPOINT = "best_val.pt"
+
+_PACKAGES = ("thesis-reports", "thesis-facts", "numpy", "pandas", "matplotlib", "jinja2")
+_LARGE = 1 << 30  # bytes; hashing this much takes seconds, so say what is going on
+
+logger = logging.getLogger(__name__)
+
+
+def build_manifest(
+    report_id: str, created: datetime, config: ReportConfig, selected: SelectedRuns
+) -> dict[str, Any]:
+    """Everything that a reader needs to check or repeat a report, as plain containers.
+
+    Files are read to hash them: the best checkpoint of each run, and each data set that is at
+    hand. What isn't there has null in place of its hash.
+    """
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "report_id": report_id,
+        "analysis": config.report_path or config.report_name,
+        "created": created.isoformat(),
+        "command": command(config),
+        "versions": package_versions(),
+        "inputs": config.inputs.model_dump(mode="json"),
+        "config": config.model_dump(mode="json"),
+        "runs": [_run(row) for row in selected.runs.to_dict("records")],
+        "datasets": _datasets(selected.configs),
+        "inference": None,
+        "skipped": [{"path": path, "reason": reason} for path, reason in selected.skipped],
+    }
+
+
+def write_manifest(path: Path, manifest: Mapping[str, Any]) -> None:
+    """Write a manifest as YAML, keys in the order given."""
+    text = yaml.safe_dump(dict(manifest), sort_keys=False, allow_unicode=True, width=100)
+    write_atomic(path, lambda file: file.write(text.encode()))
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide what a report shows."""
+    versions = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def describe_file(path: Path) -> dict[str, Any]:
+    """Path, size (bytes) and SHA-256 of a file; null where it is not at hand or unreadable."""
+    try:
+        n_bytes = path.stat().st_size
+        if n_bytes > _LARGE:
+            logger.info("Hashing %s (%s) …", path, size(n_bytes))
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return {"path": str(path), "size": None, "sha256": None}
+    return {"path": str(path), "size": n_bytes, "sha256": digest}
+
+
+def append_pointers(run_dirs: Iterable[str], report_id: str) -> list[str]:
+    """Leave the report's id in each run's ``report_pointer.txt``.
+
+    Returns
+    -------
+    list of str
+        The runs where that was not possible, each with its reason.
+    """
+    refused = []
+    for run_dir in run_dirs:
+        try:
+            with (Path(run_dir) / "report_pointer.txt").open("a", encoding="utf-8") as file:
+                file.write(f"{report_id}\n")
+        except OSError as error:
+            refused.append(f"{run_dir}: {error.strerror}")
+    return refused
+
+
+def _run(row: Mapping[str, Any]) -> dict[str, Any]:
+    checkpoint = describe_file(Path(row["run_dir"]) / CHECKPOINT)
+    known = {key: _text(row.get(key)) for key in ("name", "run_dir", "run_id", "status")}
+    return {**known, "config_sha1": _text(row.get("config_sha1")), "checkpoint": checkpoint}
+
+
+def _datasets(configs: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Data sets that the runs read, each once, with the number of its runs."""
+    users: dict[Path, int] = {}
+    for run_dir, config in configs.items():
+        data = config.get("data")
+        path = data.get("path") if isinstance(data, Mapping) else None
+        if isinstance(path, str):
+            resolved = _locate(path, Path(run_dir))
+            users[resolved] = users.get(resolved, 0) + 1
+    return [{**describe_file(path), "n_runs": n} for path, n in users.items()]
+
+
+def _locate(path: str, run_dir: Path) -> Path:
+    """A data set where its run saw it: relative paths start where the command was given.
+
+    That is the folder that holds the output root, as long as the root itself was given relative;
+    the present folder is the second guess.
+    """
+    given = Path(path).expanduser()
+    if given.is_absolute():
+        return given
+    beside_outputs = [folder.parent.parent for folder in run_dir.parents if folder.name == "runs"]
+    candidates = [folder / given for folder in [*beside_outputs, Path.cwd()]]
+    return next((c.resolve() for c in candidates if c.exists()), given)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

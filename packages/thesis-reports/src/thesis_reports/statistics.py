@@ -1,0 +1,70 @@
+"""Spread over seeds, and differences that carry their uncertainty."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean, sample standard deviation (NaN below two values) and number of values."""
+
+    mean: float
+    sd: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far one thing is ahead of another, and what that was judged from."""
+
+    value: float
+    uncertainty: float
+    basis: str
+
+
+def spread(values: ArrayLike) -> Spread:
+    """Mean ± standard deviation of the values that are finite.
+
+    >>> spread([0.90, 0.91, 0.92])
+    Spread(mean=0.91, sd=0.01, n=3)
+    """
+    known = np.asarray(values, dtype=float)
+    known = known[np.isfinite(known)]
+    if not len(known):
+        return Spread(math.nan, math.nan, 0)
+    sd = float(np.std(known, ddof=1)) if len(known) > 1 else math.nan
+    return Spread(float(np.mean(known)), sd, len(known))
+
+
+def difference_of_means(first: Spread, second: Spread) -> Difference | None:
+    """First minus second with its standard error (Welch); None below two values on a side."""
+    if min(first.n, second.n) < 2:
+        return None
+    error = math.sqrt(first.sd**2 / first.n + second.sd**2 / second.n)
+    return Difference(first.mean - second.mean, error, f"{first.n} and {second.n} seeds")
+
+
+def efficiency_band(efficiency: np.ndarray, n_effective: float) -> tuple[np.ndarray, np.ndarray]:
+    """Wilson interval (68 %) of efficiencies that are fractions of so many effective events.
+
+    Unlike the plain binomial error it stays inside [0, 1] and keeps a width at 0 and 1.
+    (E. B. Wilson, J. Am. Stat. Assoc. 22 (1927) 209, with z = 1.)
+
+    Parameters
+    ----------
+    efficiency : [N], between 0 and 1
+    n_effective : number of unit-weight events of the same precision
+
+    Returns
+    -------
+    lower, upper : [N] each
+    """
+    centre = (efficiency + 0.5 / n_effective) / (1 + 1 / n_effective)
+    variance = np.clip(efficiency * (1 - efficiency), 0, None) / n_effective
+    half = np.sqrt(variance + 0.25 / n_effective**2) / (1 + 1 / n_effective)
+    return centre - half, centre + half
