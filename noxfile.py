@@ -1,0 +1,129 @@
+"""All checks: `uv run nox` runs lint, tests and wheels; `nox --list` names the others."""
+
+import os
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv"
+nox.options.reuse_venv = "yes"
+
+ROOT = Path(__file__).parent
+MEMBERS = {path.parent.name: path.parent for path in sorted(ROOT.glob("packages/*/pyproject.toml"))}
+MEMBERS |= {f"thesis-{p.parent.name}": p.parent for p in sorted(ROOT.glob("apps/*/pyproject.toml"))}
+
+EACH_MEMBER = nox.parametrize("member", [nox.param(name, id=name) for name in MEMBERS])
+
+
+def sync(session: nox.Session, *arguments: str) -> None:
+    """Make the session's environment exactly what the lock says for these arguments."""
+    here = session.virtualenv.location
+    session.run_install(
+        "uv", "sync", "--locked", "--quiet", "--no-default-groups", *arguments, f"--python={here}",
+        env={"UV_PROJECT_ENVIRONMENT": here},
+    )  # fmt: skip
+
+
+@nox.session
+@EACH_MEMBER
+def tests(session: nox.Session, member: str) -> None:
+    """Test one member in an environment with only what it declares.
+
+    Example: ``nox -s "tests(thesis-facts)" -- -k meta``
+    """
+    run_tests(session, member, "-m", "not slow")
+
+
+@nox.session(default=False)
+@EACH_MEMBER
+def slow(session: nox.Session, member: str) -> None:
+    """Run the tests of one member that take longer: ``nox -s slow``."""
+    # 5: a member without slow tests
+    run_tests(session, member, "-m", "slow", success_codes=[0, 5])
+
+
+def run_tests(session: nox.Session, member: str, *arguments: str, **options: list[int]) -> None:
+    sync(session, f"--package={member}", "--group=test")
+    session.chdir(MEMBERS[member])
+    # One thread each: tiny models only wait for one another on more.
+    session.run(
+        "pytest", "tests", *arguments, *session.posargs, env={"OMP_NUM_THREADS": "1"}, **options
+    )
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Format, style, types, import boundaries, declared dependencies."""
+    sync(session, "--all-packages", "--group=dev", "--group=test", "--all-extras")
+    session.run("ruff", "format", "--check", ".")
+    session.run("ruff", "check", ".")
+    sources = [str(path / "src") for path in MEMBERS.values()]
+    session.run("ty", "check", f"--python={session.virtualenv.location}", *sources)
+    session.run("lint-imports", "--no-cache")
+    for name, path in MEMBERS.items():
+        session.chdir(path)
+        module = name.replace("-", "_")
+        session.run(
+            "deptry", "src", f"--known-first-party={module}", "--ignore=DEP002", silent=True
+        )
+        session.chdir(ROOT)
+
+
+@nox.session
+def wheels(session: nox.Session) -> None:
+    """Install each member from its wheel in a bare environment and use it outside the checkout."""
+    dist = Path(session.create_tmp()).resolve() / "wheels"
+    session.run_install(
+        "uv", "build", "--quiet", "--all-packages", "--wheel", "--clear", f"--out-dir={dist}"
+    )
+    for member in MEMBERS:
+        check_wheel(session, member, dist)
+
+
+def check_wheel(session: nox.Session, member: str, dist: Path) -> None:
+    """Install one wheel with locked third-party versions, then import all of it."""
+    session.log(f"wheel of {member}")
+    constraints = dist / f"{member}.txt"
+    session.run_install(
+        "uv", "export", "--quiet", "--locked", f"--package={member}", "--no-default-groups",
+        "--no-emit-workspace", "--no-hashes", f"--output-file={constraints}", silent=True,
+    )  # fmt: skip
+    environment = dist.parent / "environment"
+    session.run_install("uv", "venv", "--quiet", "--clear", str(environment))
+    python = environment / "bin" / "python"
+    # Same version as yesterday's wheel: uv would otherwise take that one from its cache.
+    fresh = [f"--reinstall-package={name}" for name in MEMBERS]
+    session.run_install(
+        "uv", "pip", "install", "--quiet", f"--python={python}", f"--find-links={dist}",
+        f"--constraints={constraints}", *fresh, member,
+    )  # fmt: skip
+    outside = dist.parent / "outside"
+    shutil.rmtree(outside, ignore_errors=True)
+    outside.mkdir()
+    session.chdir(outside)
+    module = member.replace("-", "_")
+    session.run(str(python), "-I", str(ROOT / "scripts" / "import_all.py"), module, external=True)
+    if member == "thesis-train":
+        overrides = ["loop=test_mlp", "general.trainer.epochs=1", "data.n_samples=300"]
+        command = str(environment / "bin" / "thesis-train")
+        session.run(command, *overrides, external=True, env={"PATH": os.environ["PATH"]})
+    if member == "thesis-report":
+        session.run(
+            str(environment / "bin" / "thesis-report"), "--help", external=True, silent=True
+        )
+    session.chdir(ROOT)
+
+
+@nox.session(default=False)
+@EACH_MEMBER
+def minimums(session: nox.Session, member: str) -> None:
+    """Test one member with the oldest versions that it allows."""
+    session.run_install(
+        "uv", "pip", "install", "--quiet", "--resolution=lowest-direct",
+        *[f"--editable={path}" for path in MEMBERS.values()],
+        f"--group={MEMBERS[member] / 'pyproject.toml'}:test",
+    )  # fmt: skip
+    session.chdir(MEMBERS[member])
+    session.run("pytest", "tests", "-m", "not slow", *session.posargs)

@@ -1,0 +1,52 @@
+"""Fixtures that all tests share."""
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_runs import LOOPS, config_of
+from thesis_data.config import DataConfig
+from thesis_data.toy_dataset import ensure_dataset
+
+
+@pytest.fixture(scope="session")
+def toy_file(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """300 toy events, 240 of them for training."""
+    path = str(tmp_path_factory.mktemp("data") / "toy.h5")
+    ensure_dataset(DataConfig(path=path, synthetic={"n_events": 300, "seed": 1}))
+    return path
+
+
+@pytest.fixture
+def config(toy_file: str) -> Callable[..., dict[str, Any]]:
+    """`config(loop, **changes)`, with a file of events where the loop needs one."""
+
+    def make(loop: str, /, **changes: Any) -> dict[str, Any]:
+        if loop != "test_mlp":
+            changes = {"data__path": toy_file} | changes
+        return config_of(loop, **changes)
+
+    return make
+
+
+@pytest.fixture(params=LOOPS)
+def loop(request: pytest.FixtureRequest) -> str:
+    """One loop after the other: a contract holds for all of them."""
+    return request.param
+
+
+@pytest.fixture
+def train() -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Run the loop that a config names."""
+
+    def run(cfg: dict[str, Any]) -> dict[str, Any]:
+        return import_module(f"thesis_loops.{cfg['loop']}").train(cfg)
+
+    return run
+
+
+@pytest.fixture
+def run_dir(tmp_path: Path) -> Path:
+    return tmp_path / "run"

@@ -1,0 +1,114 @@
+"""Configs of runs that take a second, and ways to read what they left."""
+
+import json
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+TRAINER: dict[str, Any] = {
+    "epochs": 3,
+    "batch_size": 32,
+    "lr": 1e-3,
+    "weight_decay": 0.01,
+    "warmup_steps": 2,
+    "lr_schedule": "cosine",
+    "grad_clip": 1.0,
+    "ema_decay": None,
+    "seed": 7,
+    "amp": "off",
+    "matmul_precision": "highest",
+    "early_stopping": {
+        "enabled": False,
+        "patience": 2,
+        "min_delta": 0.0,
+        "restore_best_weights": True,
+    },
+}
+
+ROOT: dict[str, Any] = {
+    "env": {"output_root": "outputs", "data_root": "data"},
+    "logging": {"epoch_histories": True, "scores": {"max_events": 0, "embeddings": True}},
+    "meta": {"goal": "classification"},
+    "experiment": {"name": "test"},
+    "device": "cpu",
+    "resume": None,
+    "run_dir": None,
+    "job_id": None,
+}
+
+TEST_MLP: dict[str, Any] = {
+    "loop": "test_mlp",
+    "objective": "best_val_loss",
+    "data": {"kind": "toy_regression", "n_samples": 200, "n_features": 4, "seed": 1},
+    "general": {"trainer": TRAINER},
+    "simple": {
+        "mlp": {
+            "hidden_sizes": [16],
+            "dropout": 0.2,
+            "activation": "gelu",
+            "use_batch_norm": True,
+        }
+    },
+}
+
+TRANSFORMER: dict[str, Any] = {
+    "loop": "transformer_classifier",
+    "objective": "best_val_auroc",
+    "data": {"kind": "events", "augment": {"phi_rotation": True, "eta_flip": True}},
+    "classifier": {
+        "model": {
+            "name": "transformer_classifier",
+            "dim": 16,
+            "depth": 1,
+            "heads": 2,
+            "mlp_dim": 16,
+            "dropout": 0.1,
+            "tokenizer": {"name": "identity", "id_embed_dim": 4},
+            "head": {"type": "linear", "pooling": "cls"},
+            "attention_biases": "lorentz_scalar",
+            "bias_config": {
+                "lorentz_scalar": {
+                    "features": ["log_m2", "deltaR"],
+                    "hidden_dim": 4,
+                    "per_head": True,
+                    "sparse_gating": False,
+                }
+            },
+        },
+        "globals": {"include_met": True},
+        "trainer": TRAINER
+        | {"label_smoothing": 0.0, "class_weights": "none", "metrics": ["acc", "auroc", "f1"]},
+    },
+}
+
+LOOPS = {"test_mlp": TEST_MLP, "transformer_classifier": TRANSFORMER}
+TRAINER_OF = {"test_mlp": "general.trainer", "transformer_classifier": "classifier.trainer"}
+
+
+def config_of(loop: str, /, **changes: Any) -> dict[str, Any]:
+    """A complete config; ``trainer__lr=1`` reaches the trainer of whatever loop."""
+    config = deepcopy(ROOT | LOOPS[loop])
+    for key, value in changes.items():
+        path = key.replace("__", ".")
+        if path.startswith("trainer."):
+            path = path.replace("trainer", TRAINER_OF[loop], 1)
+        *sections, leaf = path.split(".")
+        section = config
+        for name in sections:
+            section = section[name]
+        section[leaf] = value
+    return config
+
+
+def events_of(run_dir: Path) -> list[dict[str, Any]]:
+    """The events of a run, in order."""
+    text = (run_dir / "facts" / "events.jsonl").read_text()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def numbers_of(run_dir: Path) -> list[str]:
+    """Rows of scalars.csv without what time and memory say."""
+    lines = [line.split(",") for line in (run_dir / "facts" / "scalars.csv").read_text().split()]
+    changing = {"epoch_time_s", "throughput", "max_memory_mib"}
+    kept = [i for i, name in enumerate(lines[0]) if name not in changing]
+    return [",".join(line[i] for i in kept) for line in lines]

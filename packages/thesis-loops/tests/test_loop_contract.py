@@ -1,0 +1,116 @@
+"""What every loop promises, whatever it trains."""
+
+import json
+import math
+
+import pytest
+from small_runs import events_of, numbers_of
+from thesis_arch import load_model
+from thesis_facts.errors import ConfigError, LockedError
+from thesis_facts.locks import run_lock
+
+
+def test_a_run_leaves_its_facts(loop, config, train, run_dir):
+    results = train(config(loop, run_dir=str(run_dir)))
+    moments = [event["moment"] for event in events_of(run_dir)]
+    assert moments == ["on_start", *["on_epoch_end"] * 3, "on_test_end", "on_train_end"]
+    assert len({event["meta"]["run_id"] for event in events_of(run_dir)}) == 1
+    assert {event["meta"]["seed"] for event in events_of(run_dir)} == {7}
+    splits = [line.split(",")[:2] for line in numbers_of(run_dir)[1:]]
+    expected = [[str(e), s] for e in range(3) for s in ("train", "val")]
+    assert splits == [*expected, [str(results["best_epoch"]), "test"]]
+    for name in ("config.json", "meta.json", "axes.json"):
+        assert json.loads((run_dir / "facts" / name).read_text())
+    assert json.loads((run_dir / "facts" / "axes.json").read_text())["n_parameters"] > 0
+    load_model(run_dir / "best_val.pt")
+    load_model(run_dir / "last.pt")
+
+
+def test_results_are_finite_and_those_of_the_facts(loop, config, train, run_dir):
+    results = train(config(loop, run_dir=str(run_dir)))
+    assert {"best_epoch", "best_val_loss", "test_loss"} <= results.keys()
+    assert all(math.isfinite(results[k]) for k in ("best_val_loss", "test_loss"))
+    end = events_of(run_dir)[-1]
+    losses = end["histories"]["val_loss"]
+    assert results["best_val_loss"] == min(losses) == losses[results["best_epoch"]]
+    assert end["total_time_s"] > 0
+    epochs = [event for event in events_of(run_dir) if event["moment"] == "on_epoch_end"]
+    assert [event["val_loss"] for event in epochs] == losses
+    assert epochs[1]["histories"]["val_loss"] == losses[:2]
+
+
+def test_without_a_directory_nothing_is_written(loop, config, train, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    results = train(config(loop))
+    assert math.isfinite(results["test_loss"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_same_config_same_numbers(loop, config, train, tmp_path):
+    for name in ("a", "b"):
+        train(config(loop, run_dir=str(tmp_path / name)))
+    assert numbers_of(tmp_path / "a") == numbers_of(tmp_path / "b")
+    train(config(loop, run_dir=str(tmp_path / "c"), trainer__seed=8))
+    assert numbers_of(tmp_path / "a") != numbers_of(tmp_path / "c")
+
+
+def test_a_directory_with_a_run_is_not_overwritten(loop, config, train, run_dir):
+    train(config(loop, run_dir=str(run_dir)))
+    before = numbers_of(run_dir)
+    with pytest.raises(ConfigError, match="resume=auto"):
+        train(config(loop, run_dir=str(run_dir)))
+    assert numbers_of(run_dir) == before
+
+
+def test_only_the_same_config_resumes(loop, config, train, run_dir):
+    train(config(loop, run_dir=str(run_dir)))
+    with pytest.raises(ConfigError, match=r"trainer\.lr: 0\.001 -> 0\.002"):
+        train(config(loop, run_dir=str(run_dir), resume="auto", trainer__lr=2e-3))
+
+
+def test_a_complete_run_resumes_to_the_same_facts(loop, config, train, run_dir):
+    first = train(config(loop, run_dir=str(run_dir)))
+    before = numbers_of(run_dir)
+    again = train(config(loop, run_dir=str(run_dir), resume="auto"))
+    assert again == first
+    assert numbers_of(run_dir) == before
+
+
+def test_two_runs_never_share_a_directory(loop, config, train, run_dir):
+    with run_lock(run_dir), pytest.raises(LockedError):
+        train(config(loop, run_dir=str(run_dir)))
+
+
+def test_early_stopping_ends_the_run_and_tests_the_best_epoch(loop, config, train, run_dir):
+    stopping = {
+        "enabled": True,
+        "patience": 1,
+        "min_delta": 0.0,
+        "restore_best_weights": True,
+    }
+    results = train(
+        config(
+            loop,
+            run_dir=str(run_dir),
+            trainer__early_stopping=stopping,
+            trainer__epochs=40,
+            trainer__lr=0.3,
+            trainer__lr_schedule="constant",
+        )
+    )
+    losses = events_of(run_dir)[-1]["histories"]["val_loss"]
+    assert len(losses) < 40
+    assert results["best_epoch"] == losses.index(min(losses)) < len(losses) - 1
+    assert numbers_of(run_dir)[-1].split(",")[0] == str(results["best_epoch"])
+
+
+@pytest.mark.parametrize("ema_decay", [None, 0.9])
+def test_the_saved_model_is_the_one_that_was_tested(ema_decay, loop, config, train, run_dir):
+    results = train(config(loop, run_dir=str(run_dir), trainer__ema_decay=ema_decay))
+    weights = load_model(run_dir / "best_val.pt").state_dict()
+    if results["best_epoch"] == 2 and ema_decay is None:
+        last = load_model(run_dir / "last.pt").state_dict()
+        assert all((weights[name] == last[name]).all() for name in weights)
+    if ema_decay is not None:
+        last = load_model(run_dir / "last.pt").state_dict()
+        assert any((weights[name] != last[name]).any() for name in weights)

@@ -1,0 +1,111 @@
+"""Interrupted runs end with the numbers of uninterrupted ones, bit for bit."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from small_runs import events_of, numbers_of
+from thesis_facts.errors import RunError
+from thesis_loops.engine import fit as fit_module
+from thesis_loops.engine.signals import Interrupted
+
+
+@pytest.fixture
+def interrupt_at(monkeypatch):
+    """`interrupt_at(epoch, step, signal)`: the process gets the signal before that step."""
+
+    def arrange(epoch: int, step: int, number: signal.Signals) -> None:
+        seed_step = fit_module.seed_step
+
+        def seed_and_signal(seed: int, at_epoch: int, at_step: int) -> None:
+            seed_step(seed, at_epoch, at_step)
+            if (at_epoch, at_step) == (epoch, step):
+                os.kill(os.getpid(), number)
+
+        monkeypatch.setattr(fit_module, "seed_step", seed_and_signal)
+
+    return arrange
+
+
+@pytest.mark.parametrize("ema_decay", [None, 0.9])
+@pytest.mark.parametrize(("epoch", "step"), [(0, 0), (1, 2), (1, -1), (2, -1)])
+def test_resumed_run_equals_uninterrupted_run(
+    ema_decay, epoch, step, loop, config, train, tmp_path, interrupt_at, monkeypatch
+):
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    expected = train(config(loop, run_dir=str(whole), trainer__ema_decay=ema_decay))
+    n_steps = 5 if loop == "test_mlp" else 8
+    interrupt_at(epoch, step % n_steps, signal.SIGTERM)
+    with pytest.raises(Interrupted) as stop:
+        train(config(loop, run_dir=str(cut), trainer__ema_decay=ema_decay))
+    assert stop.value.exit_code == 85
+    assert events_of(cut)[-1]["moment"] in ("on_start", "on_epoch_end")
+    monkeypatch.undo()
+    results = train(config(loop, run_dir=str(cut), trainer__ema_decay=ema_decay, resume="auto"))
+    assert results == expected
+    assert numbers_of(cut) == numbers_of(whole)
+    assert len({event["meta"]["run_id"] for event in events_of(cut)}) == 1
+    assert events_of(cut)[-1]["histories"].keys() == events_of(whole)[-1]["histories"].keys()
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 85), (signal.SIGUSR1, 85)]
+)
+def test_exit_codes(number, code, config, train, run_dir, interrupt_at):
+    before = signal.getsignal(number)
+    interrupt_at(1, 1, number)
+    with pytest.raises(Interrupted) as stop:
+        train(config("test_mlp", run_dir=str(run_dir)))
+    assert stop.value.exit_code == code
+    assert signal.getsignal(number) is before
+
+
+def test_torn_last_checkpoint_falls_back_to_the_one_before(
+    config, train, run_dir, caplog, tmp_path
+):
+    train(config("test_mlp", run_dir=str(tmp_path / "whole")))
+    train(config("test_mlp", run_dir=str(run_dir)))
+    last = run_dir / "last.pt"
+    last.write_bytes(last.read_bytes()[: last.stat().st_size // 2])
+    train(config("test_mlp", run_dir=str(run_dir), resume="auto"))
+    assert "can't resume from last.pt" in caplog.text
+    assert numbers_of(run_dir) == numbers_of(tmp_path / "whole")
+
+
+def test_no_readable_checkpoint_is_said(config, train, run_dir):
+    train(config("test_mlp", run_dir=str(run_dir)))
+    for name in ("last.pt", "last.prev.pt"):
+        (run_dir / name).write_bytes(b"torn")
+    with pytest.raises(RunError, match="no readable checkpoint"):
+        train(config("test_mlp", run_dir=str(run_dir), resume="auto"))
+
+
+def test_resume_auto_starts_a_run_that_never_began(config, train, run_dir):
+    train(config("test_mlp", run_dir=str(run_dir), resume="auto"))
+    assert events_of(run_dir)[-1]["moment"] == "on_train_end"
+
+
+@pytest.mark.slow
+def test_kill_nine_then_resume(config, train, tmp_path):
+    """A process killed at an arbitrary instant leaves a run that resumes to the same numbers."""
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    train(config("test_mlp", run_dir=str(whole), trainer__epochs=60))
+    killed = config("test_mlp", run_dir=str(cut), trainer__epochs=60, resume="auto")
+    code = f"from thesis_loops.test_mlp import train; train({killed!r})"
+    for delay in (0.05, 0.2, 0.4):
+        process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+        events = cut / "facts" / "events.jsonl"
+        size = events.stat().st_size if events.exists() else 0
+        deadline = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < deadline:
+            if events.exists() and events.stat().st_size > size:  # it has begun
+                break
+            time.sleep(0.01)
+        time.sleep(delay)
+        process.kill()
+        process.wait()
+    train(killed)
+    assert numbers_of(cut) == numbers_of(whole)
