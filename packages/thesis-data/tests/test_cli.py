@@ -60,3 +60,22 @@ def test_the_command_is_installed(sound_file):
     command = Path(sys.executable).with_name("thesis-data")
     done = subprocess.run([command, "validate", str(sound_file)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_toy_file_can_be_made_and_passes_its_own_checks(tmp_path, capsys):
+    path = tmp_path / "toy.h5"
+    assert main(["simulate-toy", str(path), "--events", "200", "--seed", "3"]) == 0
+    assert f"thesis-data inspect {path}" in capsys.readouterr().out
+    assert main(["validate", str(path)]) == 0
+
+
+def test_making_a_toy_file_never_replaces_a_file(sound_file, capsys):
+    before = sound_file.read_bytes()
+    assert main(["simulate-toy", str(sound_file)]) == 1
+    assert "exists already" in capsys.readouterr().err
+    assert sound_file.read_bytes() == before
+
+
+def test_an_impossible_number_of_events_is_one_line(tmp_path, capsys):
+    assert main(["simulate-toy", str(tmp_path / "toy.h5"), "--events", "-1"]) == 1
+    assert capsys.readouterr().err.count("\n") == 1

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from thesis_data.config import ToyRegressionConfig
-from thesis_data.toy_regression import make_toy_regression
+from thesis_data.toy_regression import make_toy_regression, toy_batches
 
 
 def test_splits_have_the_sizes_and_types_asked_for():
@@ -48,3 +48,19 @@ def test_a_binary_task_asks_for_the_sign():
     classes = make_toy_regression(ToyRegressionConfig(task="binary")).train
     assert classes.y.dtype == torch.int64
     assert torch.equal(classes.y, (values.y > 0).long())
+
+
+def test_batches_hold_every_sample_once_in_an_order_of_seed_and_epoch():
+    split = make_toy_regression(ToyRegressionConfig(n_samples=200)).train
+
+    def first_features(**options):
+        batches = [batch.x[:, 0] for batch in toy_batches(split, 32, **options)]
+        return torch.cat(batches) if batches else torch.empty(0)
+
+    kept, shuffled = first_features(), first_features(shuffled_by=(1, 0))
+    assert torch.equal(kept, split.x[:, 0])
+    assert torch.equal(shuffled.sort().values, kept.sort().values)
+    assert torch.equal(shuffled, first_features(shuffled_by=(1, 0)))
+    assert not torch.equal(shuffled, first_features(shuffled_by=(1, 1)))
+    for options in ({}, {"shuffled_by": (1, 0)}):
+        assert torch.equal(first_features(start_step=2, **options), first_features(**options)[64:])

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
-from thesis_facts.errors import ConfigError, ThesisError, explain
+from thesis_facts.errors import ConfigError, DataError, ThesisError, explain
 
 from thesis_data import h5
-from thesis_data.config import DatasetNames
+from thesis_data.config import DataConfig, DatasetNames
+from thesis_data.synthetic.config import ToyConfig
+from thesis_data.toy_dataset import ensure_dataset
 from thesis_data.validation import describe, inspect_file, list_problems
 
 
@@ -47,6 +49,14 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--n-tokens", type=int, default=18, metavar="T", help="objects in a row (18)"
         )
+
+    simulate = commands.add_parser(
+        "simulate-toy", help="make a file of toy Monte Carlo events (not for physics results)"
+    )
+    simulate.set_defaults(run=_simulate)
+    simulate.add_argument("out", type=Path, metavar="OUT", help="the H5 file to write")
+    simulate.add_argument("--events", type=int, default=30_000, help="in all splits (30000)")
+    simulate.add_argument("--seed", type=int, default=42, help="of every draw (42)")
     return parser
 
 
@@ -59,6 +69,18 @@ def _validate(options: argparse.Namespace) -> int:
     report = _report(options)
     print(f"{report.path}: {list_problems(report)}")
     return 1 if report.errors else 0
+
+
+def _simulate(options: argparse.Namespace) -> int:
+    if options.out.exists():
+        raise DataError(f"{options.out} exists already", do="choose another name or delete it")
+    try:
+        toy = ToyConfig(n_events=options.events, seed=options.seed)
+    except ValidationError as error:
+        raise explain(error, ToyConfig) from error
+    path = ensure_dataset(DataConfig(path=str(options.out), synthetic=toy))
+    print(f"{path}: {toy.n_events:,} events; see them with: thesis-data inspect {path}")
+    return 0
 
 
 def _report(options: argparse.Namespace):

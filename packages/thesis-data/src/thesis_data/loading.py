@@ -13,6 +13,7 @@ from thesis_data.batches import EventSplit
 from thesis_data.config import DataConfig
 from thesis_data.random import keyed_seed
 from thesis_data.tasks import OUTSIDE, Task, build_task
+from thesis_data.toy_dataset import ensure_dataset
 from thesis_data.treatment import arrange_tokens, balanced_subset
 
 SPLITS = ("train", "val", "test")
@@ -68,6 +69,8 @@ def load_events(
 ) -> EventData:
     """Read the splits, keep the events of the task, put their objects in order.
 
+    A toy sample (`config.synthetic`) is made first if its file is not there yet.
+
     Parameters
     ----------
     splits : sequence of str
@@ -76,16 +79,8 @@ def load_events(
         Scoring takes events whose label dataset is missing (all of them, with label -1);
         training never does.
     """
-    if config.path is None:
-        raise DataError(
-            "no file to read events from",
-            key="data.path",
-            found="null",
-            expected="the path of an H5 file",
-            do="set data.path=FILE, or data=synthetic to make toy events",
-        )
     task = build_task(config.classifier)
-    with h5.open_events(config.path) as file:
+    with h5.open_events(ensure_dataset(config)) as file:
         loaded = {name: _load_split(file, name, config, task, require_labels) for name in splits}
     return EventData(loaded, task.class_names, config.cont_features, config.n_tokens)
 

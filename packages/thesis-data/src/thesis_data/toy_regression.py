@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from thesis_data.batches import index_batches
 from thesis_data.config import ToyRegressionConfig
-from thesis_data.random import keyed_generator, keyed_seed
+from thesis_data.random import keyed_seed
 
 _WAVES = 4
 
@@ -78,11 +79,12 @@ def toy_batches(
     start_step : int
         Batches to leave out at the beginning, for a run that goes on inside an epoch.
     """
-    order = torch.arange(len(split))
-    if shuffled_by is not None:
-        order = torch.randperm(len(split), generator=keyed_generator(*shuffled_by, "order"))
-    for start in range(start_step * batch_size, len(order), batch_size):
-        index = order[start : start + batch_size]
+    if shuffled_by is None:
+        steps = iter(torch.arange(len(split)).split(batch_size)[start_step:])
+    else:
+        seed, epoch = shuffled_by
+        steps = index_batches(len(split), batch_size, seed=seed, epoch=epoch, start_step=start_step)
+    for index in steps:
         yield ToySplit(split.x[index], split.y[index])
 
 
