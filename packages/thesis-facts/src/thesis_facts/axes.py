@@ -144,17 +144,21 @@ def read_axes(run_dir: StrPath) -> AxesDict:
 
 def axes_from(stored: Mapping[str, Any] | None, config: Mapping[str, Any]) -> AxesDict:
     """Axes of a run from the content of its ``axes.json`` and its configuration."""
+    if stored is not None and "n_parameters" in stored:
+        return dict(stored)  # a live run wrote it settled, from what its model reported
     loop = loop_of(config)
     # older files describe the classifier section, also where an autoencoder was trained
-    is_elsewhere = "n_parameters" not in (stored or {}) and loop.trainer != "classifier.trainer"
-    if stored is None or (loop.trainer and is_elsewhere):
+    if stored is None or loop.trainer not in (None, "classifier.trainer"):
         return infer_axes(config)
     return settle_axes(stored, loop.family)
 
 
 def settle_axes(values: Mapping[str, Any], family: str | None = None) -> AxesDict:
     """Bring axes to their one form: lists as lists, only those that apply, in a fixed order."""
-    values = {name: _plain(value) for name, value in values.items()}
+    values = {
+        name: value if isinstance(value, (bool, int, float)) else _plain(value)
+        for name, value in values.items()
+    }
     values["attention_biases"] = _bias_names(values.get("attention_biases"))
     if values.get("moe_enabled") and values.get("moe_scope") == "all_blocks":
         values["ffn_type"] = "moe"  # the experts take the place of every feed-forward layer

@@ -36,7 +36,7 @@ def read_config(run_dir: StrPath) -> dict[str, Any]:
     """
     problem = None
     for name in CONFIG_FILES:
-        path = os.path.join(run_dir, name)
+        path = f"{os.fspath(run_dir)}/{name}"
         try:
             config = read_object(path) if name.endswith(".json") else _read_yaml(path)
         except RunError as error:

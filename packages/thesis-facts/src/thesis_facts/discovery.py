@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from thesis_facts.durable import StrPath, write_json
 from thesis_facts.errors import RunError
+from thesis_facts.json_objects import read_object
 
 StrPaths = StrPath | Iterable[StrPath]
 
@@ -25,6 +24,26 @@ class Found:
     run_dirs: list[str] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
     overrides: dict[str, list[str]] = field(default_factory=dict)
+    _parents: dict[str, str] = field(default_factory=dict, repr=False)
+
+    def resolve(self, path: str) -> str:
+        """Path without symbolic links; thousands of runs share the way to their folder."""
+        parent, name = os.path.split(path)
+        if name in ("", ".", ".."):
+            return os.path.realpath(path)
+        if parent not in self._parents:
+            self._parents[parent] = os.path.realpath(parent)
+        resolved = os.path.join(self._parents[parent], name)
+        return os.path.realpath(resolved) if os.path.islink(resolved) else resolved
+
+    def add(self, path: str) -> bool:
+        """Take a resolved path in, if it is a run."""
+        if is_run_dir(path):
+            self.run_dirs.append(path)
+            return True
+        reason = "not a run directory" if os.path.isdir(path) else "no such directory"
+        self.skipped.append((path, reason))
+        return False
 
 
 def discover_runs(
@@ -90,7 +109,7 @@ def find_runs(sweep_dir: StrPaths | None = None, run_dirs: StrPaths | None = Non
         if run_dirs is None and not is_run_dir(path):
             _search_sweep(path, found)
         else:
-            _add(path, found)
+            found.add(found.resolve(path))
     if not found.run_dirs and not found.skipped:
         raise RunError("no runs found", key=", ".join(given), do="check the path")
     found.run_dirs = sorted(set(found.run_dirs))
@@ -98,9 +117,9 @@ def find_runs(sweep_dir: StrPaths | None = None, run_dirs: StrPaths | None = Non
     return found
 
 
-def is_run_dir(path: StrPath) -> bool:
+def is_run_dir(path: str) -> bool:
     """Whether a directory holds the facts or the configuration of a run."""
-    return any(os.path.exists(os.path.join(path, mark)) for mark in ("facts", ".hydra", "cfg.yaml"))
+    return any(os.path.exists(f"{path}/{mark}") for mark in ("facts", ".hydra", "cfg.yaml"))
 
 
 def _search_sweep(sweep: str, found: Found) -> None:
@@ -119,21 +138,20 @@ def _add_pointers(sweep: str, found: Found) -> bool:
         if content is None:
             found.skipped.append((pointer, "unreadable pointer file"))
             continue
-        run_dir = os.path.realpath(os.path.join(sweep, content["run_dir"]))
+        run_dir = found.resolve(os.path.join(sweep, content["run_dir"]))
         if not _is_inside(run_dir, root):
             found.skipped.append((pointer, f"points outside the output root {root}"))
-        elif _add(run_dir, found):
+        elif found.add(run_dir):
             found.overrides[run_dir] = [str(item) for item in content.get("overrides") or []]
     return bool(pointers)
 
 
 def _read_pointer(path: str) -> dict[str, Any] | None:
     try:
-        content = orjson.loads(Path(path).read_bytes())
-    except (OSError, ValueError):
+        content = read_object(path)
+    except RunError:
         return None
-    usable = isinstance(content, dict) and isinstance(content.get("run_dir"), str)
-    return content if usable else None
+    return content if content and isinstance(content.get("run_dir"), str) else None
 
 
 def _add_children(folder: str, found: Found) -> bool:
@@ -145,7 +163,7 @@ def _add_children(folder: str, found: Found) -> bool:
     if not any(is_run_dir(child) for child in children):
         return False
     for child in children:
-        _add(child, found)
+        found.add(found.resolve(child))
     return True
 
 
@@ -158,17 +176,7 @@ def _add_stamped(sweep: str, found: Found) -> None:
     if os.path.isdir(runs):
         for entry in sorted(os.listdir(runs)):
             if pattern.fullmatch(entry):
-                _add(os.path.join(runs, entry), found)
-
-
-def _add(path: str, found: Found) -> bool:
-    path = os.path.realpath(path)
-    if is_run_dir(path):
-        found.run_dirs.append(path)
-        return True
-    reason = "not a run directory" if os.path.isdir(path) else "no such directory"
-    found.skipped.append((path, reason))
-    return False
+                found.add(found.resolve(os.path.join(runs, entry)))
 
 
 def _output_root(sweep: str) -> str:
@@ -176,7 +184,7 @@ def _output_root(sweep: str) -> str:
 
 
 def _is_inside(path: str, folder: str) -> bool:
-    return os.path.commonpath([path, folder]) == folder and path != folder
+    return path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
 def _as_list(paths: StrPaths | None) -> list[str]:

@@ -20,7 +20,7 @@ from thesis_facts.json_objects import parse_object
 COMPLETE, CRASHED, INCOMPLETE = "complete", "crashed", "incomplete"
 
 _MOMENT = re.compile(rb'"moment"\s*:\s*"(\w+)"')
-_BLOCK = 1 << 15
+_BLOCK = 1 << 14
 _AFTERWARDS = ("on_train_end", "on_test_end", "on_exception")
 
 
@@ -142,7 +142,7 @@ def _last_events(descriptor: int) -> tuple[dict[str, Any] | None, dict[str, Any]
         if moment is None:
             continue
         if last is None or moment == "on_train_end":
-            event = parse_event(line)
+            event = parse_event(_without_histories(line))
             if event is None:  # torn
                 continue
             last = last or event
@@ -160,6 +160,15 @@ def _moment_of(line: bytes) -> str | None:
         return match[1].decode()
     event = parse_event(line)
     return event["moment"] if event else None
+
+
+def _without_histories(line: bytes) -> bytes:
+    """Line with its histories cut out, most of its length, unless an autoencoder wrote them."""
+    start = line.find(b'"histories": {')
+    end = line.find(b"}", start)
+    if start < 0 or end < 0 or line.find(b'"rec_', start, end) >= 0:
+        return line
+    return b"".join((line[:start], b'"histories": {', line[end:]))
 
 
 def _lines_backwards(descriptor: int) -> Iterator[bytes]:

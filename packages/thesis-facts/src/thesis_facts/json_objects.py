@@ -1,4 +1,4 @@
-"""Read the JSON files of a run: one object each."""
+"""Read the small files of a run: whole, and as JSON one object each."""
 
 from __future__ import annotations
 
@@ -10,6 +10,23 @@ import orjson
 from thesis_facts.durable import StrPath
 from thesis_facts.errors import RunError
 from thesis_facts.strict_json import json_ready
+
+
+def read_bytes(path: StrPath) -> bytes | None:
+    """Content of a file; None where there is no such file.
+
+    Raises
+    ------
+    RunError
+        If the file is there but can't be read.
+    """
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise RunError(f"can't read {path}", found=error.strerror) from error
 
 
 def parse_object(text: bytes) -> dict[str, Any] | None:
@@ -36,13 +53,9 @@ def read_object(path: StrPath) -> dict[str, Any] | None:
     RunError
         If the file is there but can't be read.
     """
-    try:
-        with open(path, "rb", buffering=0) as file:
-            text = file.read()
-    except (FileNotFoundError, NotADirectoryError):
+    text = read_bytes(path)
+    if text is None:
         return None
-    except OSError as error:
-        raise RunError(f"can't read {path}", found=error.strerror) from error
     value = parse_object(text)
     if value is None:
         raise RunError(f"can't read {path}", expected="one JSON object")

@@ -58,7 +58,8 @@ def runs_table(runs: Sequence[RunFacts], summary: pl.DataFrame) -> pl.DataFrame:
         An axis or override that no run has gets no column. Lists are text, as on the command
         line, so that they can be grouped by.
     """
-    axes = [name for name in AXES if name == "seed" or any(name in run.axes for run in runs)]
+    present = {"seed"}.union(*(run.axes for run in runs))
+    axes = [name for name in AXES if name in present]
     treatment = {f"datatreatment.{name}": name for name in _TREATMENT}
     columns = {
         "run_dir": [run.run_dir for run in runs],

@@ -17,6 +17,9 @@ from thesis_facts.scalars import Row
 RUN = "run"
 """Column with the position of a row's run in the sequence that was given."""
 
+Member = tuple[int, bytes]
+"""Position of a run, and the content of its scalars file."""
+
 
 def parse_many(files: Sequence[bytes | None]) -> tuple[pl.DataFrame, list[int]]:
     """Parse the scalars files of many runs.
@@ -33,12 +36,12 @@ def parse_many(files: Sequence[bytes | None]) -> tuple[pl.DataFrame, list[int]]:
     left
         Positions of the files that need the tolerant reader.
     """
-    groups: dict[bytes, list[tuple[int, bytes]]] = defaultdict(list)
+    groups: dict[bytes, list[Member]] = defaultdict(list)
     left = []
     for position, text in enumerate(files):
-        header, _, body = (text or b"").partition(b"\n")
-        if body.endswith(b"\n") and b'"' not in text:
-            groups[header].append((position, body))
+        header, _, first = (text or b"")[:4096].partition(b"\n")
+        if text and first and text.endswith(b"\n") and b'"' not in text:
+            groups[header].append((position, text))
         else:
             left.append(position)
     tables: list[pl.DataFrame] = []
@@ -67,7 +70,7 @@ def stack(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
 
 def _parse_group(
     header: bytes,
-    members: list[tuple[int, bytes]],
+    members: list[Member],
     tables: list[pl.DataFrame],
     left: list[int],
 ) -> None:
@@ -83,14 +86,14 @@ def _parse_group(
         _parse_group(header, members[middle:], tables, left)
 
 
-def _parse_joined(header: bytes, members: list[tuple[int, bytes]]) -> pl.DataFrame | None:
+def _parse_joined(header: bytes, members: list[Member]) -> pl.DataFrame | None:
     """Rows of files that share a header; None where one of them is not plainly whole."""
     names = header.rstrip(b"\r").decode("utf-8", "replace").split(",")
     if len(set(names)) < len(names) or not {"epoch", "split"} <= set(names):
         return None
-    positions, bodies = zip(*members, strict=True)
-    lines = [body.count(b"\n") for body in bodies]
-    text = b"".join(bodies)
+    start = len(header) + 1
+    lines = [text.count(b"\n", start) for _, text in members]
+    text = b"".join(memoryview(text)[start:] for _, text in members)
     if header.endswith(b"\r"):
         text = text.replace(b"\r\n", b"\n")
     # the parser refuses a line that is too long, but fills one that is too short
@@ -104,7 +107,8 @@ def _parse_joined(header: bytes, members: list[tuple[int, bytes]]) -> pl.DataFra
         return None
     if table.height != sum(lines) or table["epoch"].has_nulls() or table["split"].has_nulls():
         return None
-    runs = pl.Series(RUN, np.repeat(np.array(positions, dtype=np.int32), lines))
+    positions = np.array([position for position, _ in members], dtype=np.int32)
+    runs = pl.Series(RUN, np.repeat(positions, lines))
     numbers = [name for name, kind in schema.items() if kind == pl.Float64]
     values = pl.col(numbers)
     return table.with_columns(runs, pl.when(values.is_finite()).then(values)).select(RUN, *names)
