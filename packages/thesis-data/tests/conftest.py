@@ -6,7 +6,12 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from hypothesis import settings
 from thesis_data.h5 import Layout
+
+# a busy machine is no failure, so no deadline
+settings.register_profile("thesis-data", deadline=None, max_examples=40)
+settings.load_profile("thesis-data")
 
 LAYOUT = Layout()
 NAMES = {

@@ -118,7 +118,7 @@ def test_values_that_are_not_finite(datasets, write, value, column):
 
 
 @pytest.mark.parametrize("value", [8, -1, 1.5])
-def test_ids_that_are_none(datasets, write, value):
+def test_unknown_object_ids(datasets, write, value):
     arrays = datasets()
     path = write(arrays, X_train=changed(arrays["X_train"], 70, 0, value))
     refuse(path, f"{value:g} in row 70", r"0 \(padding\) to 7 \(photon\)")
@@ -130,7 +130,7 @@ def test_labels_outside_the_map(datasets, write, value):
     labels = arrays["Y_train"].copy()
     labels[[5, 9]] = value
     path = write(arrays, Y_train=labels)
-    refuse(path, f"{value:g} .2 events, the first in row 5", "1 4t, 2 ttH")
+    refuse(path, f"{value:g} .2 of 300 events, the first in row 5", "1 4t, 2 ttH")
 
 
 def test_labels_that_are_no_list(datasets, write):

@@ -88,6 +88,12 @@ def test_damaged_events_are_counted_and_the_first_is_named(datasets, write, what
     ), found
 
 
+def test_an_event_with_a_missing_number_is_counted_once(datasets, write):
+    arrays = datasets()
+    arrays["X_val"][3, 20] = np.nan  # an energy: set to zero it would be below the momentum
+    assert len(inspect_file(write(arrays)).problems) == 1
+
+
 def test_numbers_rounded_to_six_digits_are_no_damage(datasets, write):
     arrays = datasets()
     for name in ("X_train", "X_val", "X_test"):

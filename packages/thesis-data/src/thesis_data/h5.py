@@ -4,6 +4,7 @@ A row is T ids | MET, METphi | T x (E, pt, eta, phi). Only the datasets asked fo
 block of rows at a time, so that memory holds the result and one block.
 """
 
+import os
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,7 +56,7 @@ class Layout:
 
 @contextmanager
 def open_events(
-    path: str | Path, key: str | None = "data.path"
+    path: str | os.PathLike[str], key: str | None = "data.path"
 ) -> Generator[h5py.File, None, None]:
     """Open an H5 file; what cannot be opened or read is a `DataError` about `key`."""
     path = Path(path)
@@ -100,7 +101,7 @@ def check_width(dataset: h5py.Dataset, layout: Layout, key: str) -> None:
         return
     binned = dataset.ndim == 2 and dataset.shape[1] == BINNED_WIDTH
     raise DataError(
-        f"{_where(dataset)} does not hold events in the layout of four-momenta",
+        f"{_where(dataset)} is no array of events",
         key=key,
         found=f"{dataset.dtype} {list(dataset.shape)}"
         + (" (20 columns are a file of binned tokens)" if binned else ""),
@@ -128,7 +129,7 @@ def read_labels(dataset: h5py.Dataset, key: str) -> np.ndarray:
             f"{_where(dataset)} has labels outside the map",
             key=key,
             found=f"{', '.join(f'{x:g}' for x in np.unique(raw[outside])[:5])} "
-            f"({outside.sum()} events, the first in row {int(outside.argmax())})",
+            f"({outside.sum():,} of {len(raw):,} events, the first in row {int(outside.argmax())})",
             expected=known,
             do="relabel or drop these events",
         )
@@ -203,7 +204,7 @@ def check_block(rows: np.ndarray, values: np.ndarray, layout: Layout, where: str
         bad = ~np.isin(ids, np.arange(N_IDS))
         row = int(bad.any(1).argmax())
         raise DataError(
-            f"{where} has ids that are none",
+            f"{where} has unknown object ids",
             key=key,
             found=f"{ids[row][bad[row]][0]:g} in row {rows[row]}",
             expected=f"0 (padding) to {N_IDS - 1} (photon) in the first {layout.n_tokens} columns",

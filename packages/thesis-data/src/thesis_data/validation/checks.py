@@ -95,8 +95,10 @@ def _gaps(block: Block) -> np.ndarray:
     return _in_event(~block.valid[:, :-1] & block.valid[:, 1:])
 
 
+_NOT_FINITE = Check("error", "have values that are not finite", lambda block: ~block.finite)
+
 CHECKS = (
-    Check("error", "have values that are not finite", lambda block: ~block.finite),
+    _NOT_FINITE,
     Check("error", f"have ids outside 0..{N_IDS - 1}", _wrong_ids),
     Check("error", "have values other than zero in padded slots", _filled_padding),
     Check("error", "have an object with pt < 0", _negative_pt),
@@ -120,6 +122,8 @@ class Tally:
         """Check a block whose events stand in these rows of the file."""
         for index, check in enumerate(CHECKS):
             bad = check.bad(block)
+            if check is not _NOT_FINITE:  # what follows from a missing number is no finding
+                bad &= block.finite
             if self.counts[index] == 0 and bad.any():
                 self.first_rows[index] = rows[bad.argmax()]
             self.counts[index] += np.count_nonzero(bad)
