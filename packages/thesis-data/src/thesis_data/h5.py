@@ -70,13 +70,13 @@ def open_events(
         with h5py.File(path, "r") as file:
             yield file
     except OSError as error:
-        whole = h5py.is_hdf5(path)
+        found, do = _why_unreadable(path, error)
         raise DataError(
             f"{path} cannot be read as H5",
             key=key,
-            found=str(error) if whole else "no H5 signature at its beginning",
+            found=found,
             expected="a complete H5 file",
-            do="copy or write it again" if whole else "name an H5 file",
+            do=do,
         ) from error
 
 
@@ -210,6 +210,15 @@ def check_block(rows: np.ndarray, values: np.ndarray, layout: Layout, where: str
             expected=f"0 (padding) to {N_IDS - 1} (photon) in the first {layout.n_tokens} columns",
             do="check the order of columns; `thesis-data validate` counts such events",
         )
+
+
+def _why_unreadable(path: Path, error: OSError) -> tuple[str, str]:
+    """What was found, and what to do about it."""
+    if isinstance(error, PermissionError):
+        return "a file that you may not read", "ask its owner for permission"
+    if not h5py.is_hdf5(path):
+        return "no H5 signature at its beginning", "name an H5 file"
+    return str(error), "copy or write it again"
 
 
 def _block_rows(dataset: h5py.Dataset) -> int:
