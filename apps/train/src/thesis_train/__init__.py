@@ -3,7 +3,7 @@
 from importlib import import_module
 
 # Loaded on first use: `thesis-train --help` waits neither for Hydra nor for torch.
-_HOME = {"DISPATCH": "thesis_train.dispatch", "compose": "thesis_train.compose"}
+_HOME = {"DISPATCH": "thesis_train.dispatch", "compose": "thesis_train.config"}
 __all__ = sorted(_HOME)
 
 

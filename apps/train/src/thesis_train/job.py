@@ -19,7 +19,7 @@ from thesis_facts.writers import append_jsonl_event
 from thesis_loops.config import check_config
 from thesis_loops.engine.signals import Interrupted
 
-from thesis_train.compose import CONFIG_DIR
+from thesis_train.config import CONFIG_DIR
 from thesis_train.directories import register_resolvers
 from thesis_train.dispatch import find_loop
 from thesis_train.overrides import normalise

@@ -17,19 +17,34 @@ RETIRED_KEYS = {
 }
 
 
+# Flags whose value may be the next argument.
+_FLAGS_WITH_VALUE = {"--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp"}
+
+
 def normalise(arguments: list[str]) -> list[str]:
-    """Add what Hydra's grammar needs; drop retired keys with a warning on stderr."""
+    """Flags first, as Hydra's parser wants; add what its grammar needs to overrides.
+
+    Retired keys are dropped with a warning on stderr.
+    """
+    flags, overrides = _split(arguments)
     kept = []
-    for argument in arguments:
-        key = argument.split("=", 1)[0]
-        if "=" not in argument or argument.startswith("-"):
-            kept.append(argument)
-        elif key.lstrip("+") in RETIRED_KEYS:
+    for override in overrides:
+        key = override.split("=", 1)[0]
+        if key.lstrip("+") in RETIRED_KEYS:
             print(f"{key} is ignored: {RETIRED_KEYS[key.lstrip('+')]}", file=sys.stderr)
         elif key in ADDED_GROUPS or key in OLDER_KEYS:
-            kept.append(f"+{argument}")
+            kept.append(f"+{override}")
         elif key.startswith("+") and not key.startswith("++") and "/" not in key:
-            kept.append(f"+{argument}")  # "++" sets what is there and adds what is not
+            kept.append(f"+{override}")  # "++" sets what is there and adds what is not
         else:
-            kept.append(argument)
-    return kept
+            kept.append(override)
+    return flags + kept
+
+
+def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    flags, overrides = [], []
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        is_override = "=" in argument or argument.startswith("~")
+        is_flag = argument.startswith("-") or before in _FLAGS_WITH_VALUE or not is_override
+        (flags if is_flag else overrides).append(argument)
+    return flags, overrides

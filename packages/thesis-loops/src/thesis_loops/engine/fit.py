@@ -19,7 +19,6 @@ from thesis_loops.engine.progress import Progress
 from thesis_loops.engine.recorder import EpochResult
 from thesis_loops.engine.run import Run
 from thesis_loops.engine.seeds import seed_step
-from thesis_loops.engine.signals import StopSignals
 from thesis_loops.engine.tally import Tally
 
 Metrics = Callable[[Mapping[str, np.ndarray]], dict[str, float]]
@@ -128,7 +127,7 @@ class _Fit:
 
     def run_to_end(self) -> Fitted:
         done = self.epoch * self.job.steps_per_epoch + self.step
-        with StopSignals() as self.stop, self.progress.shown(done):
+        with self.progress.shown(done):
             while self.epoch < self.epochs and not self.stopping.should_stop:
                 self._train_epoch()
                 self._close_epoch()
@@ -145,10 +144,10 @@ class _Fit:
             self.tally.add(output)
             self.step += 1
             self.progress.step(self.epoch, float(output.loss.detach()))
-            if self.stop.received is not None:
+            if self.run.stop.received is not None:
                 self.seconds = time.monotonic() - started
                 self._save()
-                self.stop.raise_if_asked()
+                self.run.stop.raise_if_asked()
         self.seconds = time.monotonic() - started
 
     def _close_epoch(self) -> None:
@@ -174,7 +173,7 @@ class _Fit:
         self.progress.epoch(result, is_best)
         self.epoch, self.step, self.seconds, self.tally = self.epoch + 1, 0, 0.0, Tally()
         self._save()
-        self.stop.raise_if_asked()
+        self.run.stop.raise_if_asked()
 
     def _finish(self) -> Fitted:
         best = self.run.checkpoints.best

@@ -15,7 +15,7 @@ from thesis_loops.engine.numerics import Numerics
 from thesis_loops.engine.recorder import FactsRecorder
 from thesis_loops.engine.seeds import seed_everything
 from thesis_loops.engine.settings import TrainerSettings
-from thesis_loops.engine.signals import Interrupted
+from thesis_loops.engine.signals import Interrupted, StopSignals
 
 # What may differ between a run and its continuation: it changes no number.
 _FREE_TO_CHANGE = ("device", "env", "job_id", "logging", "objective", "resume", "run_dir")
@@ -35,6 +35,8 @@ class Run:
         None writes nothing.
     resumed : dict or None
         The content of `last.pt` to go on from.
+    stop : StopSignals
+        Whether somebody asked the run to stop.
     """
 
     settings: TrainerSettings
@@ -44,6 +46,7 @@ class Run:
     recorder: FactsRecorder
     checkpoints: Checkpoints
     resumed: dict[str, Any] | None
+    stop: StopSignals
 
 
 @contextmanager
@@ -71,7 +74,8 @@ def open_run(config: RunConfig, settings: TrainerSettings) -> Generator[Run]:
         recorder.open()
         try:
             numerics = Numerics.choose(config.device, settings)
-            yield Run(settings, plain, run_dir, numerics, recorder, checkpoints, resumed)
+            with StopSignals() as stop:
+                yield Run(settings, plain, run_dir, numerics, recorder, checkpoints, resumed, stop)
         except Interrupted:
             raise
         except BaseException as error:

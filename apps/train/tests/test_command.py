@@ -1,0 +1,224 @@
+"""What a user sees: runs, mistakes, sweeps."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from command import QUICK, SMALL, thesis_train
+from thesis_facts import load_runs
+
+
+def runs_in(folder: Path) -> list[Path]:
+    return sorted((folder / "outputs" / "runs").glob("*"))
+
+
+def test_a_run_says_where_it_is_and_what_to_type_next(tmp_path):
+    done = thesis_train(tmp_path, *SMALL)
+    assert done.returncode == 0, done.stderr
+    (run_dir,) = runs_in(tmp_path)
+    shown = f"outputs/runs/{run_dir.name}"
+    assert re.search(r"AUROC +0\.\d{4} ± 0\.\d{4}", done.stdout)
+    assert re.search(r"1/eps_B = [\d.inf]+.* at eps_S = 0\.3", done.stdout)
+    assert f"thesis-report inputs.run_dirs={shown}" in done.stdout
+    assert "epoch 1/1" in done.stderr
+    assert (run_dir / ".hydra" / "config.yaml").exists()
+    assert (run_dir / "scores" / "test.npz").exists()
+    assert "epoch 1/1" in (run_dir / "train.log").read_text()
+    runs = load_runs(run_dirs=str(run_dir)).runs
+    assert runs["status"].tolist() == ["complete"]
+
+
+def test_the_toy_sample_is_made_once(tmp_path):
+    thesis_train(tmp_path, *SMALL)
+    (made,) = (tmp_path / "outputs" / "datasets").glob("*.h5")
+    stamp = made.stat().st_mtime_ns
+    assert thesis_train(tmp_path, *SMALL).returncode == 0
+    assert made.stat().st_mtime_ns == stamp
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["loop=transfomer"], ["transfomer", "transformer_classifier"]),
+        (["general.trainer.lr=-1"], ["general.trainer.lr", "-1", "greater than 0"]),
+        (["general.trainer.epohcs=3"], ["epohcs"]),
+        (["+general.trainer.epohcs=3"], ["general.trainer.epohcs", "epochs?"]),
+        (["objective=test_loss"], ["test_loss", "best_val_loss"]),
+        (["general.trainer.lr=fast"], ["general.trainer.lr", "'fast'", "number"]),
+        (["device=cuda:7"], ["device", "cuda:7"]),
+    ],
+)
+def test_a_mistake_is_one_message(arguments, words, tmp_path):
+    done = thesis_train(tmp_path, *QUICK, *arguments)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    for word in words:
+        assert word in done.stderr
+
+
+def test_a_mistyped_key_in_a_file_of_ones_own_is_found(tmp_path):
+    group = tmp_path / "mine" / "classifier" / "experiment"
+    group.mkdir(parents=True)
+    (group / "wrong.yaml").write_text(
+        "# @package _global_\nclassifier: {trainer: {learning_rate: 3}}\n"
+    )
+    done = thesis_train(tmp_path, "--config-dir=mine", "classifier/experiment=wrong")
+    assert done.returncode == 1
+    assert "classifier.trainer.learning_rate" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_mistyped_key_leaves_no_run_behind(tmp_path):
+    thesis_train(tmp_path, *QUICK, "+general.trainer.epohcs=3")
+    assert runs_in(tmp_path) == []
+
+
+@pytest.fixture
+def broken_file(tmp_path):
+    """`broken_file(kind)`: a small file of events with one thing wrong."""
+
+    def make(kind: str) -> str:
+        path = tmp_path / f"{kind}.h5"
+        if kind == "missing":
+            return str(path)
+        if kind == "truncated":
+            path.write_bytes(b"\x89HDF\r\n\x1a\n" + b"\x00" * 50)
+            return str(path)
+        x = np.zeros((40, 20 if kind == "narrow" else 92), dtype=np.float32)
+        x[:, 0] = 1
+        x[:, 20:24] = [50, 40, 0.1, 0.2] if kind != "narrow" else 0
+        if kind == "nan":
+            x[7, 21] = np.nan
+        labels = np.tile([1.0, 2.0], 20)
+        if kind == "label":
+            labels[3] = 9
+        if kind == "one class":
+            labels[:] = 2
+        with h5py.File(path, "w") as file:
+            for split, y in (("train", "Y_train"), ("val", "y_val"), ("test", "y_test")):
+                file[f"X_{split}"] = x
+                if kind != "unlabelled":
+                    file[y] = labels
+        return str(path)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("missing", ["data.path", "missing.h5"]),
+        ("truncated", ["truncated.h5"]),
+        ("narrow", ["20", "92"]),
+        ("nan", ["nan"]),
+        ("label", ["label", "9"]),
+        ("one class", ["class", "4t"]),
+        ("unlabelled", ["Y_train"]),
+    ],
+)
+def test_broken_events_are_named(kind, words, broken_file, tmp_path):
+    path = broken_file(kind)
+    done = thesis_train(tmp_path, "data=h5_tokens", f"'data.path=\"{path}\"'".strip("'"))
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    for word in words:
+        assert word.lower() in done.stderr.lower()
+    (run_dir,) = runs_in(tmp_path)
+    events = (run_dir / "facts" / "events.jsonl").read_text().splitlines()
+    assert json.loads(events[-1])["moment"] == "on_exception"
+
+
+def test_an_output_root_that_is_no_folder(tmp_path):
+    (tmp_path / "file").write_text("")
+    done = thesis_train(tmp_path, *QUICK, "env.output_root=file/below")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "output_root" in done.stderr
+
+
+def test_a_sweep_points_to_its_jobs_and_goes_on_after_a_failure(tmp_path):
+    done = thesis_train(tmp_path, *QUICK, "--multirun", "general.trainer.lr=1e-3,-1,2e-3")
+    assert done.returncode == 1  # one of them failed
+    (sweep,) = (tmp_path / "outputs" / "multiruns").glob("exp_*_test_mlp")
+    assert len(list((sweep / "jobs").glob("*.json"))) == 3
+    names = [path.name for path in runs_in(tmp_path)]
+    stamp = sweep.name.removeprefix("exp_")
+    assert names == [f"run_{stamp}_job{number:03d}" for number in range(3)]
+    loaded = load_runs(sweep_dir=str(sweep), require_complete=False)
+    assert sorted(loaded.runs["status"]) == ["complete", "complete", "crashed"]
+    assert f"inputs.sweep_dir=outputs/multiruns/{sweep.name}" in done.stdout
+
+
+def test_runs_started_together_have_their_own_directories(tmp_path):
+    command = [sys.executable, "-c", "from thesis_train.cli import main; main()", *QUICK]
+    together = [
+        subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(3)
+    ]
+    for process in together:
+        process.communicate(timeout=300)
+    assert [process.returncode for process in together] == [0, 0, 0]
+    assert len(runs_in(tmp_path)) == 3
+
+
+def test_ctrl_c_leaves_a_run_that_the_printed_command_resumes(tmp_path):
+    arguments = ["loop=test_mlp", "general.trainer.epochs=3000", "data.n_samples=200"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from thesis_train.cli import main; main()", *arguments],
+        cwd=tmp_path,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("outputs/runs/*/last.pt")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    command = next(line for line in errors.splitlines() if "resume=auto" in line).split()
+    assert command[0] == "thesis-train"
+    (run_dir,) = runs_in(tmp_path)
+    assert f"run_dir=outputs/runs/{run_dir.name}" in command
+    again = subprocess.Popen(
+        [sys.executable, "-c", "from thesis_train.cli import main; main()", *command[1:]],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    size = (run_dir / "facts" / "events.jsonl").stat().st_size
+    while (run_dir / "facts" / "events.jsonl").stat().st_size == size and again.poll() is None:
+        time.sleep(0.05)
+    again.send_signal(signal.SIGTERM)
+    _, errors = again.communicate(timeout=120)
+    assert again.returncode == 85, errors
+    assert len(runs_in(tmp_path)) == 1
+
+
+def test_help_needs_no_torch_and_no_hydra():
+    code = (
+        "import sys; sys.argv = ['thesis-train', '--help']\n"
+        "from thesis_train.cli import main; main()\n"
+        "assert not {'torch', 'hydra', 'pydantic', 'numpy'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for word in ("transformer_classifier", "data/order", "s200k", "resume=auto"):
+        assert word in done.stdout
+
+
+def test_other_flags_of_hydra_still_work(tmp_path):
+    done = thesis_train(tmp_path, "--cfg", "job")
+    assert done.returncode == 0
+    assert "attention_biases: none" in done.stdout
+    assert not (tmp_path / "outputs").exists()
