@@ -60,13 +60,13 @@ def open_events(
 ) -> Generator[h5py.File, None, None]:
     """Open an H5 file; what cannot be opened or read is a `DataError` about `key`."""
     path = Path(path)
-    if not path.is_file():
-        raise DataError(
-            f"{path} does not exist" if not path.exists() else f"{path} is not a file",
-            key=key,
-            do="check the path; a relative one starts where the command is run",
-        )
     try:
+        if not path.is_file():
+            raise DataError(
+                f"{path} is not a file" if path.exists() else f"{path} does not exist",
+                key=key,
+                do="check the path; a relative one starts where the command is run",
+            )
         with h5py.File(path, "r") as file:
             yield file
     except OSError as error:

@@ -32,14 +32,15 @@ def ensure_dataset(config: DataConfig) -> Path:
         )
     path = Path(config.path)
     if config.synthetic is not None:
-        if not path.exists():
-            _make_once(path, config.synthetic)
+        _make_once(path, config.synthetic)
         _check_parameters(path, config.synthetic)
     return path
 
 
 def _make_once(path: Path, toy: ToyConfig) -> None:
     try:
+        if path.exists():
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_name(f"{path.name}.lock")):
             if not path.exists():
