@@ -19,11 +19,15 @@ StrPaths = StrPath | Iterable[StrPath]
 
 @dataclass
 class Found:
-    """Run directories in order, what was passed over and why, and overrides from pointers."""
+    """Run directories in order, what was passed over and why, overrides from pointers.
+
+    ``looked`` says where there might have been runs.
+    """
 
     run_dirs: list[str] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
     overrides: dict[str, list[str]] = field(default_factory=dict)
+    looked: list[str] = field(default_factory=list)
     _parents: dict[str, str] = field(default_factory=dict, repr=False)
 
     def resolve(self, path: str) -> str:
@@ -100,20 +104,27 @@ def write_pointer(sweep_dir: StrPath, job: int, run_dir: StrPath, overrides: lis
 
 
 def find_runs(sweep_dir: StrPaths | None = None, run_dirs: StrPaths | None = None) -> Found:
-    """``discover_runs`` with what was passed over; only an empty hand is an error."""
+    """Find runs as `discover_runs` does, and remember what was passed over.
+
+    Raises
+    ------
+    RunError
+        If not exactly one of the two is given, or no run directory is found.
+    """
     if (sweep_dir is None) == (run_dirs is None):
         raise RunError("give either a sweep directory or run directories", do="name one of them")
     found = Found()
-    given = _as_list(sweep_dir if run_dirs is None else run_dirs)
-    for path in _expand(given):
-        if run_dirs is None and not is_run_dir(path):
-            _search_sweep(path, found)
+    for path in _expand(_as_list(sweep_dir if run_dirs is None else run_dirs), found):
+        if run_dirs is not None or is_run_dir(path):
+            found.looked.append(path)
+            found.add(found.resolve(os.path.abspath(path)))
         else:
-            found.add(found.resolve(path))
-    if not found.run_dirs and not found.skipped:
-        raise RunError("no runs found", key=", ".join(given), do="check the path")
+            _search_sweep(path, found)
     found.run_dirs = sorted(set(found.run_dirs))
     found.skipped = sorted(set(found.skipped))
+    if not found.run_dirs:
+        reasons = "".join(f"\n  passed over {path}: {reason}" for path, reason in found.skipped[:5])
+        raise RunError(f"no runs found, looked for {' and '.join(found.looked)}{reasons}")
     return found
 
 
@@ -124,14 +135,16 @@ def is_run_dir(path: str) -> bool:
 
 def _search_sweep(sweep: str, found: Found) -> None:
     if not os.path.isdir(sweep):
-        found.skipped.append((sweep, "not a directory"))
+        found.looked.append(sweep)
+        found.skipped.append((sweep, "no such directory"))
         return
     if not _add_pointers(sweep, found) and not _add_children(sweep, found):
         _add_stamped(sweep, found)
 
 
 def _add_pointers(sweep: str, found: Found) -> bool:
-    pointers = sorted(glob.glob(os.path.join(glob.escape(sweep), "jobs", "*.json")))
+    found.looked.append(f"{sweep}/jobs/*.json")
+    pointers = sorted(glob.glob(f"{glob.escape(sweep)}/jobs/*.json"))
     root = _output_root(os.path.realpath(sweep))
     for pointer in pointers:
         content = _read_pointer(pointer)
@@ -160,6 +173,7 @@ def _add_children(folder: str, found: Found) -> bool:
         folder = os.path.join(folder, "runs")
         names = sorted(os.listdir(folder))
     children = [os.path.join(folder, name) for name in names]
+    found.looked.append(f"{folder}/*/facts")
     if not any(is_run_dir(child) for child in children):
         return False
     for child in children:
@@ -173,6 +187,7 @@ def _add_stamped(sweep: str, found: Found) -> None:
     name = os.path.basename(sweep).removeprefix("exp_")
     runs = os.path.join(_output_root(sweep), "runs")
     pattern = re.compile(rf"run_{re.escape(name)}_job\d+")
+    found.looked.append(f"{runs}/run_{name}_job*")
     if os.path.isdir(runs):
         for entry in sorted(os.listdir(runs)):
             if pattern.fullmatch(entry):
@@ -195,10 +210,13 @@ def _as_list(paths: StrPaths | None) -> list[str]:
     return [os.path.expanduser(os.fspath(path)) for path in paths]
 
 
-def _expand(patterns: list[str]) -> Iterator[str]:
+def _expand(patterns: list[str], found: Found) -> Iterator[str]:
     for pattern in patterns:
         # a run name may itself hold brackets, from a list override
         if os.path.lexists(pattern) or not glob.has_magic(pattern):
             yield pattern
-        else:
-            yield from sorted(glob.glob(pattern))
+            continue
+        matches = sorted(glob.glob(pattern))
+        if not matches:
+            found.looked.append(pattern)
+        yield from matches

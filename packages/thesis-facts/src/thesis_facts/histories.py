@@ -66,10 +66,13 @@ def _from_epochs(events: list[dict[str, Any]]) -> Iterator[Value]:
     for event in epoch_events(events):
         for name in _PER_EPOCH:
             yield name, event["epoch"], event.get(name)
-        metrics = event.get("metrics")
-        if isinstance(metrics, Mapping):
-            for name, value in metrics.items():
-                yield f"{event.get('split') or 'val'}_{name}", event["epoch"], value
+        for split, metrics in (
+            ("val", event.get("metrics")),
+            ("train", event.get("train_metrics")),
+        ):
+            if isinstance(metrics, Mapping):
+                for name, value in metrics.items():
+                    yield f"{split}_{name}", event["epoch"], value
 
 
 def _from_histories(events: list[dict[str, Any]]) -> Iterator[Value]:

@@ -128,14 +128,14 @@ def _why_not_complete(run: RunFacts) -> str:
 def _parse_scalars(
     facts: list[RunFacts], skipped: list[Skipped]
 ) -> tuple[list[RunFacts], pl.DataFrame]:
-    """Scalars of all runs, and the runs that have any."""
+    """Scalars of all runs, and the runs without those that should have some but don't."""
     table, left = parse_many([run.scalars for run in facts])
     tables, lost = [table], set()
     for position in left:
         rows = _rows_of_broken(facts[position])
         if rows:
             tables.append(table_of(rows, position))
-        else:
+        elif facts[position].outline.status == COMPLETE:
             lost.add(position)
             skipped.append((facts[position].run_dir, "neither scalars nor epochs in its events"))
     table = stack(tables)
@@ -166,9 +166,10 @@ def _assemble(
     order = runs["run_dir"].to_list()
     edges = np.searchsorted(position.to_numpy(), range(len(order) + 1)).tolist()
     spans = dict(zip(order, pairwise(edges), strict=True))
+    frames: tuple[Frame, Frame] = (runs, epochs)
     if engine == "pandas":
-        runs, epochs = runs.to_pandas(), epochs.to_pandas()
-    return Runs(runs, epochs, order, skipped, _PerEpoch(epochs, spans))
+        frames = (runs.to_pandas(), epochs.to_pandas())
+    return Runs(*frames, order, skipped, _PerEpoch(frames[1], spans))
 
 
 class _PerEpoch(Mapping[str, Frame]):

@@ -1,0 +1,217 @@
+"""``thesis-facts``: look at runs, check and compare them, without any other tool.
+
+Whatever loads tables is imported by the command that needs it, so that ``--help`` is at hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from thesis_facts.errors import RunError, ThesisError
+
+if TYPE_CHECKING:
+    from thesis_facts.metric_difference import MetricDifference
+
+_COLUMNS = (
+    "status",
+    "model_family",
+    "epochs_run",
+    "best_epoch",
+    "loss.total_best",
+    "metric_auroc_best",
+    "metric_auroc_test",
+    "total_time_s",
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the exit code is 1 where the user has something to mend."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except ThesisError as error:
+        print(f"thesis-facts: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def list_runs(options: argparse.Namespace) -> int:
+    """Print a row per run."""
+    from thesis_facts.readers import load_runs
+    from thesis_facts.text_table import text_table
+
+    loaded = load_runs(options.where, require_complete=False, engine="polars")
+    columns = _chosen_columns(options.columns, loaded.runs.columns)
+    table = loaded.runs.select("run_dir", *columns)
+    if options.format == "csv":
+        print(table.write_csv(), end="")
+    elif options.format == "json":
+        print(table.write_json())
+    else:
+        rows = [(os.path.basename(run_dir), *cells) for run_dir, *cells in table.rows()]
+        print(text_table(["run", *columns], rows))
+    for path, reason in loaded.skipped:
+        print(f"skipped {path}: {reason}", file=sys.stderr)
+    return 0
+
+
+def show_run(options: argparse.Namespace) -> int:
+    """Print what the facts of one run say."""
+    from thesis_facts.readers import load_runs
+    from thesis_facts.text_table import shown
+
+    loaded = load_runs(run_dirs=options.run, require_complete=False, engine="polars")
+    if len(loaded.order) != 1:
+        found = loaded.skipped[0][1] if loaded.skipped else f"{len(loaded.order)} runs"
+        raise RunError("not one run that can be read", key=options.run, found=found)
+    row = loaded.runs.row(0, named=True)
+    known = {name: value for name, value in row.items() if value is not None}
+    if options.format == "json":
+        from thesis_facts.durable import json_text
+
+        print(json_text(known, indent=2), end="")
+        return 0
+    width = max(map(len, known))
+    for name, value in known.items():
+        print(f"{name:{width}}  {shown(value)}")
+    return 0
+
+
+def check_runs(options: argparse.Namespace) -> int:
+    """Print what run directories lack; 1 if anything is wrong with any of them."""
+    from thesis_facts.check import check_run
+    from thesis_facts.discovery import find_runs
+
+    found = find_runs(options.where)
+    wrong = len(found.skipped)
+    for path, reason in found.skipped:
+        print(f"{path}\n  wrong  {reason}")
+    for run_dir in found.run_dirs:
+        findings = check_run(run_dir)
+        is_wrong = any(finding.is_wrong for finding in findings)
+        wrong += is_wrong
+        print(f"{run_dir}: {'wrong' if is_wrong else 'good'}")
+        for finding in findings:
+            print(f"  {'wrong' if finding.is_wrong else 'note '}  {finding.what}")
+    return 1 if wrong else 0
+
+
+def diff_runs(options: argparse.Namespace) -> int:
+    """Print what differs between two runs."""
+    from thesis_facts.compare import compare_runs
+    from thesis_facts.text_table import text_table
+
+    comparison = compare_runs(options.a, options.b)
+    print(f"a  {options.a}\nb  {options.b}")
+    for kind in ("config", "data", "code", "seed"):
+        differences = getattr(comparison, kind)
+        print(f"\n{kind}: {'' if differences else 'the same'}".rstrip())
+        if differences:
+            rows = [(d.key, d.a, d.b) for d in differences]
+            print(text_table(["", "a", "b"], rows))
+    print(f"\nmetric: {_metric_text(comparison.metric)}")
+    return 0
+
+
+def backfill_meta(options: argparse.Namespace) -> int:
+    """Write ``meta.json`` anew from each run's configuration; 1 if a run has none to read."""
+    from thesis_facts.backfill import backfill
+    from thesis_facts.discovery import find_runs
+
+    found = find_runs(options.where)
+    failed = len(found.skipped)
+    for path, reason in found.skipped:
+        print(f"{path}: {reason}", file=sys.stderr)
+    for run_dir in found.run_dirs:
+        try:
+            outcome = backfill(run_dir, write=not options.dry_run)
+        except ThesisError as error:
+            failed += 1
+            print(f"{run_dir}: {error}", file=sys.stderr)
+        else:
+            print(f"{run_dir}: {outcome}")
+    return 1 if failed else 0
+
+
+def _metric_text(metric: MetricDifference | None) -> str:
+    if metric is None:
+        return "the runs share none"
+    head = f"{metric.name} {metric.a:.4f} against {metric.b:.4f}"
+    if metric.is_significant is None:
+        return f"{head}, difference {metric.difference:+.4f} ({metric.basis})"
+    more = "more" if metric.is_significant else "no more"
+    return (
+        f"{head}, difference {metric.difference:+.4f} ± {metric.uncertainty:.4f}: "
+        f"{more} than its uncertainty ({metric.basis})"
+    )
+
+
+def _chosen_columns(asked: str | None, known: Sequence[str]) -> list[str]:
+    if asked is None:
+        return [name for name in _COLUMNS if name in known]
+    if asked == "all":
+        return [name for name in known if name != "run_dir"]
+    names = [name.strip() for name in asked.split(",") if name.strip()]
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+            advice = f"did you mean {' or '.join(near)}?" if near else "--columns all shows them"
+            raise RunError("no such column", key=name, do=advice)
+    return [name for name in names if name != "run_dir"]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="thesis-facts", description="Look at what training runs left behind."
+    )
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    def add(
+        name: str, command: Callable[[argparse.Namespace], int], text: str
+    ) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(command=command)
+        return added
+
+    def add_where(added: argparse.ArgumentParser, default: str | None = None) -> None:
+        added.add_argument(
+            "where",
+            metavar="RUNS",
+            nargs="*" if default else "+",
+            default=[default],
+            help="run or sweep directories, or folders of runs; wildcards are expanded",
+        )
+
+    listing = add("list", list_runs, "a table of runs, finished or not")
+    add_where(listing, default=_default_root())
+    listing.add_argument(
+        "--columns", metavar="A,B,…", help="columns of the table of runs; 'all' for all of them"
+    )
+    listing.add_argument("--format", choices=("table", "csv", "json"), default="table")
+
+    show = add("show", show_run, "all that the facts of one run say")
+    show.add_argument("run", metavar="RUN", help="run directory")
+    show.add_argument("--format", choices=("table", "json"), default="table")
+
+    check = add("check", check_runs, "what run directories lack; exit code 1 if anything is wrong")
+    add_where(check)
+
+    diff = add("diff", diff_runs, "what differs between two runs, and whether their metric does")
+    diff.add_argument("a", metavar="A", help="run directory")
+    diff.add_argument("b", metavar="B", help="run directory")
+
+    backfill = add("backfill-meta", backfill_meta, "write meta.json anew from the configuration")
+    add_where(backfill)
+    backfill.add_argument("--dry-run", action="store_true", help="only say what would change")
+    return parser
+
+
+def _default_root() -> str:
+    return os.environ.get("THESIS_OUTPUT_ROOT", "outputs")

@@ -1,0 +1,44 @@
+"""Tables and values as plain text for a terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+
+def text_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Columns of one width each; numbers to the right, the rest to the left."""
+    cells = [[shown(value) for value in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
+    right = [
+        any(is_number(row[i]) for row in rows)
+        and all(is_number(row[i]) or row[i] is None for row in rows)
+        for i in range(len(header))
+    ]
+    lines = []
+    for line in [header, *cells]:
+        padded = [
+            cell.rjust(width) if to_right else cell.ljust(width)
+            for cell, width, to_right in zip(line, widths, right, strict=True)
+        ]
+        lines.append("  ".join(padded).rstrip())
+    return "\n".join(lines)
+
+
+def shown(value: Any) -> str:
+    """Value for reading: four digits, a dash where there is none."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(shown, value)) or "none"
+    return str(value)
+
+
+def is_number(value: Any) -> bool:
+    """Whether a cell is a number, which lines up at its right end."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
