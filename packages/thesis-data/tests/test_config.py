@@ -103,6 +103,12 @@ def test_features_are_different_columns_of_the_four_momentum(keys):
         DataConfig(**keys)
 
 
+def test_a_limit_leaves_an_event_for_every_class():
+    with pytest.raises(ValidationError, match="limit_samples is 2, but the task has 3 classes"):
+        DataConfig(limit_samples=2, classifier={"selected_labels": [1, 2, 3]})
+    assert DataConfig(limit_samples=2).limit_samples == 2
+
+
 def test_kinds_of_data_are_told_apart():
     assert DataConfig().kind == "events"
     assert ToyRegressionConfig().kind == "toy_regression"

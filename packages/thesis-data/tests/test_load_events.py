@@ -122,6 +122,8 @@ def test_scoring_takes_events_without_labels_and_training_does_not(datasets, wri
     assert len(test) == 100
     assert set(test.label.tolist()) == {-1}
     assert set(test.process.tolist()) == {0}
+    limited = load(path, splits=("test",), require_labels=False, limit_samples=30).test
+    assert len(limited) == len(set(limited.row.tolist())) == 30
 
 
 def test_files_without_missing_momentum_can_be_read(datasets, write):

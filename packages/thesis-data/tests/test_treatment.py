@@ -9,7 +9,7 @@ CLASSES = np.random.default_rng(0).choice(3, 500, p=[0.6, 0.35, 0.05])
 
 @given(st.integers(1, 600), st.integers(0, 5))
 def test_a_subset_is_balanced_and_no_larger_than_asked(limit, seed):
-    chosen = balanced_subset(CLASSES, limit, 3, seed)
+    chosen = balanced_subset(CLASSES, limit, seed)
     counts = np.bincount(CLASSES[chosen], minlength=3)
     available = np.bincount(CLASSES)
     shares = np.array([limit // 3 + (index < limit % 3) for index in range(3)])
@@ -18,13 +18,13 @@ def test_a_subset_is_balanced_and_no_larger_than_asked(limit, seed):
 
 
 def test_a_subset_depends_on_the_seed_alone():
-    first, again, other = (balanced_subset(CLASSES, 60, 3, seed) for seed in (1, 1, 2))
+    first, again, other = (balanced_subset(CLASSES, 60, seed) for seed in (1, 1, 2))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
 
 
 def test_a_larger_subset_contains_the_smaller_one():
-    small, large = (balanced_subset(CLASSES, limit, 3, 1) for limit in (30, 90))
+    small, large = (balanced_subset(CLASSES, limit, 1) for limit in (30, 90))
     assert set(small) < set(large)
 
 

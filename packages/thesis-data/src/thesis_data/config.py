@@ -197,6 +197,15 @@ class DataConfig(BaseModel):
         return values
 
     @model_validator(mode="after")
+    def _check_limit(self) -> "DataConfig":
+        n_classes = len(self.classifier.groups())
+        if 0 < self.limit_samples < n_classes:
+            raise ValueError(
+                f"limit_samples is {self.limit_samples}, but the task has {n_classes} classes"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _check_features(self) -> "DataConfig":
         if len(set(self.cont_features)) < len(self.cont_features):
             raise ValueError(f"cont_features names a column twice: {list(self.cont_features)}")

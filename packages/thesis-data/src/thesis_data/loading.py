@@ -18,6 +18,8 @@ from thesis_data.treatment import arrange_tokens, balanced_subset
 
 SPLITS = ("train", "val", "test")
 
+_UNLABELLED = -1
+
 
 @dataclass
 class EventData:
@@ -76,8 +78,7 @@ def load_events(
     splits : sequence of str
         Which of train, val, test; the others are not read.
     require_labels : bool
-        Scoring takes events whose label dataset is missing (all of them, with label -1);
-        training never does.
+        Scoring takes events whose label dataset is missing (with label -1); training never does.
     """
     task = build_task(config.classifier)
     with h5.open_events(ensure_dataset(config)) as file:
@@ -97,18 +98,11 @@ def _load_split(
 
     process = _read_process(file, split, config, len(events), require_labels)
     if process is None:
-        process = np.zeros(len(events), dtype=np.int64)
-        classes = np.full(len(events), -1)
-        rows = np.arange(len(events))
+        process, classes = np.zeros(len(events), np.int64), np.full(len(events), _UNLABELLED)
     else:
         classes = task.classes(process)
-        rows = np.flatnonzero(classes != OUTSIDE)
-        task.check_all_present(classes[rows], split, file.filename)
-        if config.limit_samples:
-            seed = keyed_seed(config.seed, "subset", split)
-            rows = rows[
-                balanced_subset(classes[rows], config.limit_samples, len(task.class_names), seed)
-            ]
+        task.check_all_present(classes[classes != OUTSIDE], split, file.filename)
+    rows = _choose_rows(classes, split, config)
 
     weights = _read_weights(file, split, config, len(events))
     ids, globals_, objects = _read_tokens(events, rows, layout, config, split)
@@ -122,6 +116,15 @@ def _load_split(
         row=torch.from_numpy(rows),
         cont_features=config.cont_features,
     )
+
+
+def _choose_rows(classes: np.ndarray, split: str, config: DataConfig) -> np.ndarray:
+    """Rows [n] of the events to load, ascending."""
+    rows = np.flatnonzero(classes != OUTSIDE)
+    if config.limit_samples:
+        seed = keyed_seed(config.seed, "subset", split)
+        rows = rows[balanced_subset(classes[rows], config.limit_samples, seed)]
+    return rows
 
 
 def _read_process(

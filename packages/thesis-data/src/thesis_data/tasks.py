@@ -8,7 +8,7 @@ from thesis_facts.processes import PROCESSES
 
 from thesis_data.config import TaskConfig
 
-OUTSIDE = -1
+OUTSIDE = -2
 """Class of a known process that takes no part in the task; such events are left out."""
 
 

@@ -8,7 +8,7 @@ from thesis_data.random import keyed_seed, keyed_words
 _PT = 1
 
 
-def balanced_subset(classes: np.ndarray, limit: int, n_classes: int, seed: int) -> np.ndarray:
+def balanced_subset(classes: np.ndarray, limit: int, seed: int) -> np.ndarray:
     """Positions ([n] ascending) of at most `limit` events, as many of one class as of the other.
 
     A class with fewer events than its share gives all it has. A larger limit with the same seed
@@ -17,15 +17,16 @@ def balanced_subset(classes: np.ndarray, limit: int, n_classes: int, seed: int) 
     Parameters
     ----------
     classes : ndarray
-        [N] class index of each event.
+        [N] class index of each event; every class that is to be drawn from occurs.
     limit : int
         Events to take over all classes; classes that come first get the remainder.
     """
     chosen = []
-    for index in range(n_classes):
-        members = np.flatnonzero(classes == index)
-        share = limit // n_classes + (index < limit % n_classes)
-        order = np.random.default_rng(keyed_seed(seed, index)).permutation(len(members))
+    names = np.unique(classes)
+    for place, name in enumerate(names):
+        members = np.flatnonzero(classes == name)
+        share = limit // len(names) + (place < limit % len(names))
+        order = np.random.default_rng(keyed_seed(seed, name)).permutation(len(members))
         chosen.append(members[order[:share]])
     return np.sort(np.concatenate(chosen))
 
