@@ -25,6 +25,7 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
+
 from thesis_facts import build_event_payload, infer_axes, infer_meta, load_runs
 from thesis_facts.strict_json import json_ready
 

@@ -15,20 +15,22 @@ import time
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
 from thesis_arch import DataSpec, TransformerClassifier
 from thesis_arch.transformer_classifier.config import ClassifierSpec
 from thesis_data.batches import EventBatch, EventSplit, eval_batches, train_batches
 from thesis_data.config import DataConfig
 from thesis_data.loading import load_events
-from thesis_data.synthetic.generate import write_toy_dataset
+from thesis_data.synthetic.config import ToyConfig
+from thesis_data.synthetic.dataset import write_toy_dataset
 from thesis_loops.classification import training_output
 from thesis_loops.engine.early_stopping import EarlyStoppingSettings
 from thesis_loops.engine.numerics import Numerics
 from thesis_loops.engine.optimisation import GradientUpdate, StepOutput
 from thesis_loops.engine.seeds import seed_step
 from thesis_loops.engine.settings import TrainerSettings
-from torch import Tensor, nn
-from torch.nn import functional
 
 DIM, DEPTH, HEADS, MLP_DIM, DROPOUT = 64, 6, 8, 128, 0.1
 BATCH_SIZE = 256
@@ -103,7 +105,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = options.file or str(Path(folder) / "toy.h5")
         if options.file is None:
-            write_toy_dataset(path, 12_000, seed=1)
+            write_toy_dataset(path, ToyConfig(n_events=12_000, seed=1))
         data = load_events(DataConfig(path=path))
 
     torch.manual_seed(0)

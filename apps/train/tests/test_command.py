@@ -12,6 +12,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+
 from command import QUICK, SMALL, thesis_train
 from thesis_facts import load_runs
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+
 from small_models import VARIANTS, Batch, classifier_spec, random_events
 from thesis_arch import DataSpec, TransformerClassifier
 from thesis_arch.transformer_classifier.config import ClassifierSpec

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from thesis_arch.transformer_classifier.config import ClassifierSpec
 from torch import Tensor
+
+from thesis_arch.transformer_classifier.config import ClassifierSpec
 
 
 @dataclass(frozen=True)

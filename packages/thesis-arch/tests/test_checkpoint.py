@@ -7,6 +7,7 @@ import re
 import pytest
 import torch
 from pydantic import ValidationError
+
 from small_models import classifier_spec
 from thesis_arch import CheckpointError, DataSpec, SimpleMLP, SimpleMLPConfig, load_model
 from thesis_arch import model_payload as payload_of

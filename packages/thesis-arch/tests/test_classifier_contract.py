@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from small_models import changed, classifier_spec, random_events
 from thesis_arch import DataSpec, TransformerClassifier, load_model, model_payload
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from thesis_arch.dropout import ByteDropout
 
 

@@ -1,11 +1,12 @@
 """The packed encoder against torch's own dense layers with the same weights."""
 
 import torch
+from torch import nn
+
 from small_models import classifier_spec
 from thesis_arch.packing import Packing
 from thesis_arch.transformer_classifier.attention.standard import StandardAttention
 from thesis_arch.transformer_classifier.encoder_block import EncoderBlock
-from torch import nn
 
 
 def _padding_bias(mask):

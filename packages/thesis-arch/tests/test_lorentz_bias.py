@@ -1,6 +1,7 @@
 """The attention bias against a loop over pairs."""
 
 import torch
+
 from small_models import classifier_spec
 from thesis_arch.packing import Packing
 from thesis_arch.physics.four_momentum import FourMomentum

@@ -3,6 +3,7 @@
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+
 from thesis_arch.packing import Packing, join
 
 masks = st.integers(1, 5).flatmap(

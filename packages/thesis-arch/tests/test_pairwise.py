@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from thesis_arch.physics.four_momentum import FourMomentum, delta_phi
 from thesis_arch.physics.pairwise import (
     NEEDS_ENERGY,

@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 import pytest
 from hypothesis import settings
+
 from thesis_data.h5 import Layout
 
 # a busy machine is no failure, so no deadline

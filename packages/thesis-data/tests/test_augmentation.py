@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+
 from thesis_data.augmentation import augment_batch, reflect, rotate, wrap
 from thesis_data.batches import EventBatch
 from thesis_data.config import AugmentConfig

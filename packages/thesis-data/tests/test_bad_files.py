@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+
 from thesis_data.config import DataConfig
 from thesis_data.h5 import Layout
 from thesis_data.loading import load_events

@@ -2,6 +2,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+
 from thesis_data.batches import EventBatch, EventSplit, eval_batches, index_batches, train_batches
 from thesis_data.config import AugmentConfig
 

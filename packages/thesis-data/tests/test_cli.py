@@ -4,6 +4,7 @@ from pathlib import Path
 
 import h5py
 import pytest
+
 from thesis_data.cli import main
 
 

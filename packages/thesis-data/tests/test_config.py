@@ -3,6 +3,7 @@ import sys
 
 import pytest
 from pydantic import ValidationError
+
 from thesis_data.config import DataConfig, TaskConfig, ToyRegressionConfig
 from thesis_facts.errors import explain
 

@@ -4,6 +4,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
+
 from thesis_data.config import DataConfig
 from thesis_data.h5 import Layout
 from thesis_data.loading import load_events

@@ -3,6 +3,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+
 from thesis_data.random import keyed_generator, keyed_seed, keyed_words
 
 KEYS = st.lists(st.one_of(st.integers(0, 10**6), st.text(max_size=5)), max_size=3)

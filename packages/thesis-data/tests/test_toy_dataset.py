@@ -3,6 +3,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from thesis_data.config import DataConfig
 from thesis_data.loading import load_events
 from thesis_data.synthetic.config import ToyConfig

@@ -2,6 +2,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+
 from thesis_data.config import ToyRegressionConfig
 from thesis_data.toy_regression import make_toy_regression, toy_batches
 

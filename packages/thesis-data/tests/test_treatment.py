@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from thesis_data.treatment import arrange_tokens, balanced_subset
 
 CLASSES = np.random.default_rng(0).choice(3, 500, p=[0.6, 0.35, 0.05])

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from thesis_data.h5 import Layout
 from thesis_data.validation import FileReport, inspect_file
 from thesis_data.validation.checks import cut_block

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.metrics import roc_auc_score
 from sklearn.metrics import roc_curve as sklearn_roc_curve
+
 from thesis_facts.errors import ThesisError
 from thesis_facts.metrics import (
     MetricError,

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.special import expit
 from sklearn import metrics as reference
+
 from thesis_facts import metrics
 from thesis_facts.metrics import (
     MetricError,

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm, poisson
+
 from thesis_facts.metrics import (
     CountingExperiment,
     MetricError,

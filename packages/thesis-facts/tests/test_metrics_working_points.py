@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.stats import beta, norm
+
 from thesis_facts.metrics import (
     MetricError,
     efficiency_at_rejection,

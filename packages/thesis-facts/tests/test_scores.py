@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+
 from thesis_facts.errors import RunError
 from thesis_facts.scores import VERSION, Scores, read_scores, write_scores
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from small_runs import LOOPS, config_of
 from thesis_data.config import DataConfig
 from thesis_data.toy_dataset import ensure_dataset

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+
 from thesis_arch import load_model
 from thesis_data.batches import eval_batches
 from thesis_data.config import DataConfig

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 from omegaconf import OmegaConf
+
 from thesis_facts.errors import ConfigError
 from thesis_loops.config import check_config
 

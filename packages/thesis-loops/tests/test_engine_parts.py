@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
+
 from small_runs import TRAINER, events_of
 from thesis_facts.writers import append_scalars_csv
 from thesis_loops.engine.averaging import WeightAverage

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from small_runs import events_of
 from thesis_arch import load_model
 from thesis_facts.errors import ConfigError, DataError

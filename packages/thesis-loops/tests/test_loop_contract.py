@@ -4,6 +4,7 @@ import json
 import math
 
 import pytest
+
 from small_runs import events_of, numbers_of
 from thesis_arch import load_model
 from thesis_facts.errors import ConfigError, LockedError

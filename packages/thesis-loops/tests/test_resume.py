@@ -7,6 +7,7 @@ import sys
 import time
 
 import pytest
+
 from small_runs import events_of, numbers_of
 from thesis_facts.errors import RunError
 from thesis_loops.engine import fit as fit_module

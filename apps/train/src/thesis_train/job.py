@@ -12,13 +12,13 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, open_dict
+
 from thesis_facts.builders import build_event_payload
 from thesis_facts.discovery import write_pointer
 from thesis_facts.errors import ConfigError, ThesisError
 from thesis_facts.writers import append_jsonl_event
 from thesis_loops.config import check_config
 from thesis_loops.engine.signals import Interrupted
-
 from thesis_train.config import CONFIG_DIR
 from thesis_train.directories import register_resolvers
 from thesis_train.dispatch import find_loop

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
-from thesis_facts.errors import ConfigError, DataError, ThesisError, explain
 
 from thesis_data import h5
 from thesis_data.config import DataConfig, DatasetNames
 from thesis_data.synthetic.config import ToyConfig
 from thesis_data.toy_dataset import ensure_dataset
 from thesis_data.validation import describe, inspect_file, list_problems
+from thesis_facts.errors import ConfigError, DataError, ThesisError, explain
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -15,9 +15,9 @@ from pydantic import (
     PositiveInt,
     model_validator,
 )
-from thesis_facts.processes import PROCESSES
 
 from thesis_data.synthetic.config import ToyConfig
+from thesis_facts.processes import PROCESSES
 
 TokenOrder = Literal["input_order", "pt_ordered", "shuffled"]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+
 from thesis_facts.errors import DataError
 from thesis_facts.processes import PROCESSES
 

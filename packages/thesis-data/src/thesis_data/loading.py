@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import h5py
 import numpy as np
 import torch
-from thesis_facts.errors import DataError
 
 from thesis_data import h5
 from thesis_data.batches import EventSplit
@@ -15,6 +14,7 @@ from thesis_data.random import keyed_seed
 from thesis_data.tasks import OUTSIDE, Task, build_task
 from thesis_data.toy_dataset import ensure_dataset
 from thesis_data.treatment import arrange_tokens, balanced_subset
+from thesis_facts.errors import DataError
 
 SPLITS = ("train", "val", "test")
 

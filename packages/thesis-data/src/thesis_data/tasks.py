@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from thesis_facts.errors import DataError
-from thesis_facts.processes import PROCESSES
 
 from thesis_data.config import TaskConfig
+from thesis_facts.errors import DataError
+from thesis_facts.processes import PROCESSES
 
 OUTSIDE = -2
 """Class of a known process that takes no part in the task; such events are left out."""

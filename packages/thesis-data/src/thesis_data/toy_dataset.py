@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from filelock import FileLock
-from thesis_facts.errors import DataError
 
 from thesis_data.config import DataConfig
 from thesis_data.synthetic.config import ToyConfig
 from thesis_data.synthetic.dataset import read_toy_parameters, toy_parameters, write_toy_dataset
+from thesis_facts.errors import DataError
 
 
 def ensure_dataset(config: DataConfig) -> Path:

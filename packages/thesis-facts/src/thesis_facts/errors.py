@@ -100,8 +100,8 @@ def explain(error: Any, model: Any, prefix: str = "") -> ConfigError:
 
 
 def _explain_one(item: Mapping[str, Any], model: Any, prefix: str) -> ConfigError:
-    key, siblings = _locate(item["loc"], model, prefix)
     kind, message = item["type"], item["msg"]
+    key, siblings = _locate(item["loc"], model, prefix, ends_unknown=kind == "extra_forbidden")
     if kind == "extra_forbidden":
         return ConfigError("unknown key", key=key, do=_nearest(key, siblings, model, prefix))
     if kind == "missing":
@@ -113,26 +113,32 @@ def _explain_one(item: Mapping[str, Any], model: Any, prefix: str) -> ConfigErro
     return ConfigError("wrong value", key=key, found=_shorten(item.get("input")), expected=expected)
 
 
-def _locate(loc: tuple[Any, ...], model: Any, prefix: str) -> tuple[str, list[str]]:
+def _locate(
+    loc: tuple[Any, ...], model: Any, prefix: str, ends_unknown: bool
+) -> tuple[str, list[str]]:
     """Dotted key of an error location, and the field names known at its last level.
 
     Locations also hold what is no key: tags of unions and names of validators. They are told
     apart by walking the fields.
     """
-    key, models, mapping, siblings = prefix, [model], False, _names([model])
+    key, models, in_mapping, siblings = prefix, [model], False, _names([model])
     for position, part in enumerate(loc):
+        fields = [m.model_fields[n] for m in models for n in (_field_name(m, part),) if n]
         if isinstance(part, int):
             key += f"[{part}]"
-            continue
-        fields = [m.model_fields[n] for m in models for n in (_field_name(m, part),) if n]
-        is_last = position == len(loc) - 1
-        if not fields and not mapping and not (is_last and models):
-            continue
-        siblings = _names(models)
-        key = f"{key}.{part}" if key else str(part)
-        models = [m for field in fields for m in _models_in(field.annotation)]
-        mapping = any(_holds_mapping(field.annotation) for field in fields)
+        elif in_mapping:  # any name is a key here
+            key, in_mapping = _join(key, part), False
+        elif fields:
+            key, siblings = _join(key, part), _names(models)
+            models = [m for field in fields for m in _models_in(field.annotation)]
+            in_mapping = any(_holds_mapping(field.annotation) for field in fields)
+        elif ends_unknown and position == len(loc) - 1:
+            key, siblings = _join(key, part), _names(models)
     return key, siblings
+
+
+def _join(key: str, part: object) -> str:
+    return f"{key}.{part}" if key else str(part)
 
 
 def _field_name(model: Any, part: object) -> str | None:
@@ -175,7 +181,7 @@ def _nearest(key: str, siblings: list[str], model: Any, prefix: str) -> str:
 
 def _all_keys(model: Any, prefix: str, above: tuple[Any, ...] = ()) -> Iterator[str]:
     for name, field in model.model_fields.items():
-        key = f"{prefix}.{name}" if prefix else name
+        key = _join(prefix, name)
         yield key
         for inner in _models_in(field.annotation):
             if inner not in above:  # a model may hold itself

@@ -1,21 +1,25 @@
 """What all loops share that tell processes apart: loss, metrics, scores, results."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import torch
-from thesis_data.batches import EventBatch, EventSplit, eval_batches
-from thesis_data.loading import EventData
-from thesis_facts.metrics import classification_metrics, classification_report
-from thesis_facts.scores import Scores, write_scores
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
-from thesis_loops.config import ScoresSettings
-from thesis_loops.engine.fit import Fitted
-from thesis_loops.engine.optimisation import StepOutput
+from thesis_data.batches import EventBatch, EventSplit, eval_batches, train_batches
+from thesis_data.config import AugmentConfig, DataConfig
+from thesis_data.loading import EventData
+from thesis_facts.errors import ConfigError
+from thesis_facts.metrics import classification_metrics, classification_report
+from thesis_facts.scores import Scores, write_scores
+from thesis_loops.config import ClassifierSection, ClassifierTrainer, RunConfig, ScoresSettings
+from thesis_loops.engine.fit import Fitted, Job
+from thesis_loops.engine.optimisation import GradientUpdate, StepOutput
 from thesis_loops.engine.run import Run
 
 
@@ -23,6 +27,54 @@ class Scorer(Protocol):
     """A model that scores events: logits [B, C] and an embedding [B, D]."""
 
     def event_scores(self, batch: EventBatch) -> dict[str, Tensor]: ...
+
+
+def classifier_sections(config: RunConfig) -> tuple[ClassifierSection, DataConfig]:
+    """The sections of a config that a loop on collider events reads."""
+    if config.classifier is None:
+        raise ConfigError("the loop needs a classifier section", key="classifier")
+    if not isinstance(config.data, DataConfig):
+        raise ConfigError(
+            "the loop trains on collider events",
+            key="data",
+            found=config.data.kind,
+            do="choose data=synthetic or data=h5_tokens",
+        )
+    return config.classifier, config.data
+
+
+def classification_job(
+    run: Run,
+    trainer: ClassifierTrainer,
+    model: nn.Module,
+    data: EventData,
+    augment: AugmentConfig,
+    train_step: Callable[[EventBatch], StepOutput],
+    eval_step: Callable[[EventBatch], StepOutput],
+) -> Job:
+    """What `fit` needs to train a torch classifier on the training split."""
+    steps_per_epoch = math.ceil(len(data.train) / trainer.batch_size)
+
+    def batches(epoch: int, start_step: int) -> Iterable[EventBatch]:
+        return train_batches(
+            data.train,
+            trainer.batch_size,
+            seed=trainer.seed,
+            epoch=epoch,
+            start_step=start_step,
+            augment=augment,
+        )
+
+    total_steps = steps_per_epoch * trainer.epochs
+    return Job(
+        model=model,
+        updater=GradientUpdate(model, train_step, trainer, total_steps, run.numerics),
+        evaluate=eval_step,
+        train_batches=batches,
+        val_batches=partial(eval_batches, data.val, trainer.batch_size),
+        steps_per_epoch=steps_per_epoch,
+        metrics=epoch_metrics(trainer.metrics),
+    )
 
 
 def class_weights(labels: Tensor, n_classes: int, policy: str) -> Tensor | None:

@@ -8,16 +8,16 @@ from typing import Annotated, Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
+
 from thesis_arch.simple.config import SimpleMLPConfig
 from thesis_arch.strict import Section
 from thesis_arch.transformer_classifier.config import GlobalsConfig, TransformerConfig
 from thesis_data.config import DataConfig, ToyRegressionConfig
 from thesis_facts.errors import ConfigError, explain
-
 from thesis_loops.engine.settings import TrainerSettings
 
-# What a sweeper may optimise: results of validation, never of the test split.
+# The loops, and what a sweeper may optimise: results of validation, never of the test split.
 OBJECTIVES = {
     "transformer_classifier": ("best_val_loss", "best_val_auroc", "best_val_acc"),
     "test_mlp": ("best_val_loss",),
@@ -88,7 +88,7 @@ class ExperimentSection(Section):
 class RunConfig(Section):
     """All of it. Sections of other loops are left out."""
 
-    loop: Literal["transformer_classifier", "test_mlp"]
+    loop: str
     env: EnvSection
     data: Annotated[DataConfig | ToyRegressionConfig, Field(discriminator="kind")]
     classifier: ClassifierSection | None = None
@@ -102,6 +102,13 @@ class RunConfig(Section):
     run_dir: str | None
     job_id: str | None
     objective: str
+
+    @field_validator("loop")
+    @classmethod
+    def _is_a_loop(cls, value: str) -> str:
+        if value not in OBJECTIVES:
+            raise ValueError(f"found {value!r}, but expected one of {', '.join(OBJECTIVES)}")
+        return value
 
     @model_validator(mode="after")
     def _fits_the_loop(self) -> "RunConfig":

@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from torch import Tensor
+from torch.nn import functional
+
 from thesis_arch.simple.config import TableSpec
 from thesis_arch.simple.mlp import SimpleMLP
 from thesis_data.config import ToyRegressionConfig
 from thesis_data.toy_regression import ToySplit, make_toy_regression, toy_batches
 from thesis_facts.errors import ConfigError
-from torch import Tensor
-from torch.nn import functional
-
 from thesis_loops.config import RunConfig, check_config
 from thesis_loops.engine.fit import Job, evaluate_all, fit
 from thesis_loops.engine.optimisation import GradientUpdate, StepOutput

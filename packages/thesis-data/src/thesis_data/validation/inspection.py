@@ -5,8 +5,6 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from thesis_facts.errors import DataError
-from thesis_facts.processes import PROCESSES
 
 from thesis_data import h5
 from thesis_data.config import DatasetNames
@@ -15,6 +13,8 @@ from thesis_data.validation.duplicates import find_duplicates, hash_events
 from thesis_data.validation.leakage import find_leaks
 from thesis_data.validation.problems import Problem
 from thesis_data.validation.summary import Summary
+from thesis_facts.errors import DataError
+from thesis_facts.processes import PROCESSES
 
 SPLITS = ("train", "val", "test")
 

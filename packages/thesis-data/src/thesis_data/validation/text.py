@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 
 import numpy as np
-from thesis_facts.processes import PROCESSES
 
 from thesis_data.validation.inspection import FileReport, SplitReport
 from thesis_data.validation.problems import Problem
 from thesis_data.validation.summary import QUANTITIES, Summary
+from thesis_facts.processes import PROCESSES
 
 _OBJECTS = ("padding", "jet", "b-jet", "e+", "e-", "mu+", "mu-", "photon")
 _UNITS = {"E": "GeV", "pt": "GeV", "eta": "", "phi": "rad", "MET": "GeV", "METphi": "rad"}

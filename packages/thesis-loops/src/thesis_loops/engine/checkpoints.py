@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
+
 from thesis_arch.checkpoint import CheckpointError, read_checkpoint
 from thesis_facts.errors import RunError
 from thesis_facts.writers import write_atomic

@@ -9,10 +9,10 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from thesis_arch.checkpoint import model_payload
-from thesis_facts.errors import ThesisError
 from torch import nn
 
+from thesis_arch.checkpoint import model_payload
+from thesis_facts.errors import ThesisError
 from thesis_loops.engine.early_stopping import EarlyStopping
 from thesis_loops.engine.optimisation import StepOutput
 from thesis_loops.engine.progress import Progress

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from thesis_facts.errors import ConfigError
 
+from thesis_facts.errors import ConfigError
 from thesis_loops.engine.settings import TrainerSettings
 
 _AMP_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}

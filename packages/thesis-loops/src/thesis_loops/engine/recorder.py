@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
 from thesis_facts.axes import infer_axes
 from thesis_facts.builders import build_event_payload, run_meta
 from thesis_facts.meta import write_meta
@@ -20,7 +21,6 @@ from thesis_facts.writers import (
     truncate_scalars,
     write_json,
 )
-
 from thesis_loops.engine.numerics import cuda_info
 
 log = logging.getLogger("thesis_loops")

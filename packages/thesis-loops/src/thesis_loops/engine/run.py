@@ -8,7 +8,6 @@ from typing import Any
 
 from thesis_facts.errors import ConfigError
 from thesis_facts.locks import run_lock
-
 from thesis_loops.config import RunConfig
 from thesis_loops.engine.checkpoints import Checkpoints
 from thesis_loops.engine.numerics import Numerics

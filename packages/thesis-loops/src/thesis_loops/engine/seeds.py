@@ -4,6 +4,7 @@ import random
 
 import numpy as np
 import torch
+
 from thesis_data.random import keyed_seed
 
 
