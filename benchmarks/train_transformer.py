@@ -155,6 +155,7 @@ def _spec(bias: bool) -> ClassifierSpec:
         "mlp_dim": MLP_DIM,
         "dropout": DROPOUT,
         "tokenizer": {"name": "identity", "id_embed_dim": 8},
+        "attention": {"type": "standard", "dropout": DROPOUT},
         "head": {"type": "linear", "pooling": "cls"},
         "attention_biases": "lorentz_scalar" if bias else "none",
         "bias_config": {"lorentz_scalar": lorentz},

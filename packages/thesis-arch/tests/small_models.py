@@ -49,6 +49,7 @@ def classifier_spec(**model: Any) -> ClassifierSpec:
             "mlp_dim": 24,
             "dropout": 0.1,
             "tokenizer": {"name": "identity", "id_embed_dim": 4},
+            "attention": {"type": "standard", "dropout": 0.1},
             "head": {"type": "linear", "pooling": "cls"},
             "attention_biases": "none",
             "bias_config": {

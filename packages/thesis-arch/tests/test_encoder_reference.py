@@ -50,7 +50,7 @@ def test_attention_with_a_bias_equals_multihead_attention_with_a_float_mask(even
 
 @torch.no_grad()
 def test_block_equals_torchs_pre_norm_encoder_layer(events):
-    ours = EncoderBlock(classifier_spec(dropout=0.0).model)
+    ours = EncoderBlock(classifier_spec(dropout=0.0, attention__dropout=0.0).model)
     reference = nn.TransformerEncoderLayer(
         16, 4, 24, dropout=0.0, activation="gelu", norm_first=True, batch_first=True
     )

@@ -64,6 +64,7 @@ TRANSFORMER: dict[str, Any] = {
             "mlp_dim": 16,
             "dropout": 0.1,
             "tokenizer": {"name": "identity", "id_embed_dim": 4},
+            "attention": {"type": "standard", "dropout": 0.1},
             "head": {"type": "linear", "pooling": "cls"},
             "attention_biases": "lorentz_scalar",
             "bias_config": {

@@ -19,6 +19,13 @@ class TokenizerConfig(Section):
     id_embed_dim: int = Field(ge=1)
 
 
+class AttentionConfig(Section):
+    """`dropout` is that of the attention weights, beside the model's own."""
+
+    type: Literal["standard"]
+    dropout: float = Field(ge=0, lt=1)
+
+
 class HeadConfig(Section):
     """What turns the encoded tokens into logits."""
 
@@ -57,6 +64,7 @@ class TransformerConfig(Section):
     mlp_dim: int = Field(ge=1)
     dropout: float = Field(ge=0, lt=1)
     tokenizer: TokenizerConfig
+    attention: AttentionConfig
     head: HeadConfig
     attention_biases: str
     bias_config: BiasConfig

@@ -21,7 +21,7 @@ class EncoderBlock(nn.Module):
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.attention_norm = nn.LayerNorm(config.dim)
-        self.attention = StandardAttention(config.dim, config.heads, config.dropout)
+        self.attention = StandardAttention(config.dim, config.heads, config.attention.dropout)
         self.feed_forward_norm = nn.LayerNorm(config.dim)
         self.feed_forward = StandardFeedForward(config.dim, config.mlp_dim, config.dropout)
         self.dropout = ByteDropout(config.dropout)
