@@ -49,6 +49,12 @@ class Early:
     model_fields: ClassVar = {"patience": Field(int), "min_delta": Field(float)}
 
 
+class Other:
+    """The other member of a union."""
+
+    model_fields: ClassVar = {"kind": Field(Literal["other"]), "rounds": Field(int)}
+
+
 class Trainer:
     model_fields: ClassVar = {
         "epochs": Field(int),
@@ -57,6 +63,7 @@ class Trainer:
         "early_stopping": Field(Early | None),
         "stages": Field(list[Early]),
         "by_name": Field(dict[str, Early]),
+        "stop": Field(Early | Other),
     }
 
 
@@ -127,6 +134,25 @@ def test_the_words_of_our_own_validators_stand_alone():
 )
 def test_the_key_leads_through_lists_mappings_and_unions(loc, key):
     assert explained(item("int_type", loc, "Input should be a valid integer", "x")).key == key
+
+
+def test_an_unknown_key_of_one_member_of_a_union_is_not_explained_by_another():
+    error = explained(item("extra_forbidden", ("stop", "other", "patience")))
+    assert error.key == "classifier.trainer.stop.patience"
+    assert "did you mean classifier.trainer.early_stopping.patience?" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("union_tag_invalid", "wrong value: a.b.kind: found 'oter', but expected one of 'other'"),
+        ("union_tag_not_found", "missing key: a.b.kind; give it a value"),
+    ],
+)
+def test_the_key_that_picks_a_section_is_the_one_that_is_wrong(kind, text):
+    context = {"discriminator": "'kind'", "tag": "oter", "expected_tags": "'other'"}
+    mistake = {**item(kind, ()), "ctx": context}
+    assert str(explained(mistake, prefix="a.b")) == text
 
 
 def test_several_mistakes_get_a_line_each():

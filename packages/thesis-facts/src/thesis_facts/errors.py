@@ -106,6 +106,12 @@ def _explain_one(item: Mapping[str, Any], model: Any, prefix: str) -> ConfigErro
         return ConfigError("unknown key", key=key, do=_nearest(key, siblings, model, prefix))
     if kind == "missing":
         return ConfigError("missing key", key=key, do="give it a value")
+    if kind.startswith("union_tag_"):  # one key says which of several sections this is
+        key, context = _join(key, item["ctx"]["discriminator"].strip("'")), item["ctx"]
+        if kind == "union_tag_not_found":
+            return ConfigError("missing key", key=key, do="give it a value")
+        expected = f"one of {context['expected_tags']}"
+        return ConfigError("wrong value", key=key, found=repr(context["tag"]), expected=expected)
     if kind in ("value_error", "assertion_error"):
         # our own validators already say what is expected
         return ConfigError(message.split(", ", 1)[-1], key=key or None)
@@ -134,7 +140,14 @@ def _locate(
             in_mapping = any(_holds_mapping(field.annotation) for field in fields)
         elif ends_unknown and position == len(loc) - 1:
             key, siblings = _join(key, part), _names(models)
+        else:  # which member of a union was tried
+            models = [m for m in models if _is_tagged(m, part)] or models
     return key, siblings
+
+
+def _is_tagged(model: Any, tag: object) -> bool:
+    annotations = [field.annotation for field in model.model_fields.values()]
+    return model.__name__ == tag or any(tag in typing.get_args(a) for a in annotations)
 
 
 def _join(key: str, part: object) -> str:
@@ -173,7 +186,8 @@ def _nearest(key: str, siblings: list[str], model: Any, prefix: str) -> str:
     near = difflib.get_close_matches(leaf, siblings, n=1)
     if near:
         return f"did you mean {parent + '.' if parent else ''}{near[0]}?"
-    elsewhere = [k for k in _all_keys(model, prefix) if k.rpartition(".")[2] == leaf]
+    known = _all_keys(model, prefix)
+    elsewhere = [k for k in known if k.rpartition(".")[2] == leaf and k != key]
     if elsewhere:
         return f"did you mean {elsewhere[0]}?"
     return f"known here: {', '.join(sorted(set(siblings)))}" if siblings else "remove it"
