@@ -1,5 +1,6 @@
 """What a run says at its end: how good it is, where it is, what to type next."""
 
+import math
 import os
 import shlex
 from collections.abc import Mapping
@@ -26,19 +27,35 @@ def next_command(key: str, path: str) -> str:
 
 
 def _classification(results: Mapping[str, Any]) -> list[str]:
+    """Two classes have one score to cut on; more have one for each class against the others."""
+    classes = [key.removeprefix("test_auroc_") for key in results if key.startswith("test_auroc_")]
+    classes = [name for name in classes if not name.endswith("uncertainty")]
     lines = [_row("AUROC", _with_error(results, "test_auroc", "{:.4f}"))]
+    for name in classes or [""]:
+        lines += _working_points(results, name)
+    return lines
+
+
+def _working_points(results: Mapping[str, Any], name: str) -> list[str]:
+    suffix = f"_{name}" if name else ""
+    lines = []
+    if name:
+        lines.append(_row(name, f"AUROC {_with_error(results, f'test_auroc{suffix}', '{:.4f}')}"))
     for efficiency in _WORKING_POINTS:
-        key = f"test_rejection_at_{efficiency}"
-        if key in results:  # more than two classes have one for each class, in the facts
-            value = _with_error(results, key, "{:.1f}")
-            lines.append(_row("rejection", f"1/eps_B = {value} at eps_S = {efficiency}"))
+        key = f"test_rejection_at_{efficiency}{suffix}"
+        rejection = _with_error(results, key, "{:.1f}")
+        lines.append(_row("rejection", f"1/eps_B = {rejection} at eps_S = {efficiency}"))
     return lines
 
 
 def _with_error(results: Mapping[str, Any], key: str, form: str) -> str:
-    error = results.get(f"{key}_uncertainty")
-    text = form.format(results[key])
-    return text if error is None else f"{text} ± {form.format(error)}"
+    value, error = results[key], results[f"{key}_uncertainty"]
+    limit = results.get(f"{key}_lower_limit")
+    if math.isinf(value) and limit is not None:  # no background event passes the cut
+        return f"over {form.format(limit)} (95 % confidence)"
+    return (
+        form.format(value) if math.isnan(error) else f"{form.format(value)} ± {form.format(error)}"
+    )
 
 
 def _row(name: str, value: str) -> str:
