@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from hypothesis import settings
+
 from thesis_facts import (
     Scores,
     append_jsonl_event,
@@ -24,6 +26,9 @@ from thesis_facts import (
 from thesis_reports import run_report
 
 CLASS_NAMES = ("ttH+ttW+ttWW+ttZ", "4t")
+
+settings.register_profile("busy", deadline=None)  # other work may share the processor
+settings.load_profile("busy")
 
 WriteRun = Callable[..., Path]
 
@@ -65,12 +70,12 @@ def sweep(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def report_of(tmp_path: Path) -> Callable[..., Path]:
-    """Run a report and give the one directory that it wrote."""
+    """Run a report, without figures unless told otherwise; gives the directory it wrote."""
 
     def report(cfg: dict[str, Any], root: Path | None = None) -> Path:
         reports = (root or tmp_path / "outputs") / "reports"
         before = set(reports.glob("*"))
-        run_report(cfg)
+        run_report({"outputs": {"which_figures": []}} | cfg)
         (written,) = set(reports.glob("*")) - before
         return written
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
-from thesis_facts.errors import ThesisError
 
+from thesis_facts.errors import ThesisError
 from thesis_report.arguments import GROUP, prepare
 
 CONFIGS = Path(__file__).parent / "configs"

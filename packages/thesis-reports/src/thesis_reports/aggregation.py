@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from thesis_facts.configs import flatten
 
+from thesis_facts.configs import flatten
 from thesis_reports.naming import setting_label, setting_names
 from thesis_reports.ranking import Metric, rank
 from thesis_reports.statistics import Spread, spread

@@ -12,7 +12,7 @@ import pandas as pd
 from thesis_reports.aggregation import SettingResult
 from thesis_reports.evaluation import Evaluation, evaluate_on_test, paired_difference
 from thesis_reports.ranking import Metric
-from thesis_reports.statistics import Difference, difference_of_means
+from thesis_reports.statistics import Difference, Spread, difference_of_means, spread
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,15 @@ class BestRun:
         no other, or nothing to judge the difference by.
     test
         What the run reaches on the test split.
+    test_seeds
+        The metric on the test split over all seeds of the setting.
     """
 
     row: dict[str, Any]
     result: SettingResult
     lead: Difference | None
     test: Evaluation
+    test_seeds: Spread
 
     @property
     def run_dir(self) -> str:
@@ -60,7 +63,10 @@ def find_best(
     first = results[0]
     row = runs[runs["run_dir"] == first.best_run].iloc[0].to_dict()
     lead = lead_over(first, results[1], metric) if len(results) > 1 else None
-    return BestRun(row, first, lead, evaluate_on_test(row))
+    seeds = runs[runs["run_dir"].isin(first.setting.run_dirs)]
+    recorded = f"metric_{metric.name}_test"
+    test_seeds = spread(seeds.get(recorded, ()))
+    return BestRun(row, first, lead, evaluate_on_test(row), test_seeds)
 
 
 def lead_over(first: SettingResult, second: SettingResult, metric: Metric) -> Difference | None:

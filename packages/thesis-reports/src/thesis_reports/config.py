@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
 from thesis_facts.errors import ConfigError, explain
 
 

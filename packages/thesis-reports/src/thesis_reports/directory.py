@@ -6,7 +6,6 @@ from datetime import datetime
 from pathlib import Path
 
 from thesis_facts.errors import ConfigError, RunError
-
 from thesis_reports.config import ReportConfig
 
 # the folders that an output root holds; a path below one of them gives the root away

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+
 from thesis_facts import Scores, classification_report, paired_auroc_difference, read_scores
 from thesis_facts.errors import ThesisError
 from thesis_facts.metrics import effective_events, log_odds, roc_curve
-
 from thesis_reports.figures.roc import RocLine
 from thesis_reports.statistics import Difference, efficiency_band
 
 WORKING_POINTS = (0.3, 0.5, 0.7)
-_TEST_COLUMN = re.compile(r"metric_(\w[\w.]*)_test")
+_TEST_COLUMN = re.compile(r"metric_(.+)_test")
 _CURVE_POINTS = 250
 _FEWEST_EVENTS = 3  # passing background, below which a curve shows nothing but chance
 

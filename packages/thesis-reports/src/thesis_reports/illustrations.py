@@ -160,7 +160,7 @@ def _add_curves(
 
 def _best_epoch(quantity: str, validation: Curve, training: Curve | None, epoch: float) -> str:
     value, last = validation.at(epoch), validation.epochs.max()
-    text = f"At the best epoch, {epoch:.0f} of 0 to {last:.0f}, the {quantity} is "
+    text = f"The best epoch is {epoch:.0f} (of 0 to {last:.0f}), with {quantity} "
     text += f"{number(value)} in validation"
     if training is not None and np.isfinite(training.at(epoch)):
         text += f" and {number(training.at(epoch))} in training"

@@ -32,8 +32,8 @@ def runs_overview(
         See `thesis_reports.thresholds.times_to_thresholds`.
     """
     labels = {run: setting.label for setting in settings for run in setting.run_dirs}
-    frame = runs.assign(setting=runs["run_dir"].map(labels))
-    return frame.merge(times, how="left", left_on="run_dir", right_index=True)
+    taken = {label: runs["run_dir"].map(times[label]) for label in times}
+    return runs.assign(setting=runs["run_dir"].map(labels), **taken)
 
 
 def runs_table(
@@ -79,7 +79,7 @@ def runs_table(
         caption += f" {hidden} more varied settings are in summary.csv."
     rows = enumerate(overview["run_dir"])
     return Table(
-        "Runs",
+        "Runs" if len(overview) > 1 else "The run",
         columns,
         caption,
         highlighted=frozenset(row for row, run in rows if run == best),
@@ -124,11 +124,11 @@ def settings_table(
 
 
 def _outcome(overview: pd.DataFrame, metric: Metric) -> list[Column]:
+    # without test values: a column that can be sorted by them would invite choosing by them
     columns = [
         Column("seed", _cells(overview, "seed"), _whole),
         Column("status", list(overview["status"]), lambda status: _STATUS.get(status, status)),
         Column(f"val {metric.label}", _cells(overview, metric.column), number),
-        _test_column(overview, metric),
     ]
     if metric.name != "loss":
         columns.append(Column("val loss", _cells(overview, "loss.total_best"), number))
@@ -138,14 +138,6 @@ def _outcome(overview: pd.DataFrame, metric: Metric) -> list[Column]:
         Column("time", _cells(overview, "total_time_s"), duration),
     ]
     return [column for column in columns if any(pd.notna(value) for value in column.values)]
-
-
-def _test_column(overview: pd.DataFrame, metric: Metric) -> Column:
-    """Test values with their uncertainties; sorts by value."""
-    values = _cells(overview, f"metric_{metric.name}_test")
-    errors = _cells(overview, f"metric_{metric.name}_uncertainty_test")
-    texts = [with_uncertainty(v, sigma) for v, sigma in zip(values, errors, strict=True)]
-    return Column(f"test {metric.label}", values, texts=texts)
 
 
 def _cells(overview: pd.DataFrame, column: str) -> list[Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 import pandas as pd
+
 from thesis_facts.errors import ConfigError
 
 LABELS = {"acc": "accuracy", "auroc": "AUROC", "f1": "F1", "loss": "loss"}

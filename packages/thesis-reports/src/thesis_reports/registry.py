@@ -9,8 +9,8 @@ from types import ModuleType
 from typing import Any
 
 from omegaconf import DictConfig
-from thesis_facts.errors import ConfigError
 
+from thesis_facts.errors import ConfigError
 from thesis_reports.config import ReportConfig, plain_config
 
 # name of an analysis -> the module whose run_report(cfg) makes it

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+
 from thesis_facts import write_atomic, write_json
 from thesis_facts.errors import ConfigError
-
 from thesis_reports.config import ReportConfig
 from thesis_reports.directory import reserve_directory
 from thesis_reports.manifest import (

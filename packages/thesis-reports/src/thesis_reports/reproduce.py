@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Iterator
@@ -9,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
-from thesis_facts.overrides import read_overrides
 
+from thesis_facts.overrides import read_overrides
 from thesis_reports.config import ReportConfig
 
 # text that Hydra's override grammar takes without quotes, and that stays text there
@@ -61,7 +62,8 @@ def _differences(config: ReportConfig) -> Iterator[tuple[str, Any]]:
         if key in ("inputs.sweep_dir", "env.output_root", "report_path"):
             yield key, _absolute(value)
         elif key == "inputs.run_dirs":
-            yield key, [_absolute(path) for path in value]
+            paths = [_absolute(path) for path in value]
+            yield key, paths[0] if len(paths) == 1 else paths
         elif key != "config_name":
             yield key, value
 
@@ -88,4 +90,4 @@ def _entries(values: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
 
 
 def _absolute(path: str) -> str:
-    return str(Path(path).expanduser().absolute())
+    return os.path.abspath(Path(path).expanduser())

@@ -8,10 +8,10 @@ from difflib import get_close_matches
 from typing import Any
 
 import pandas as pd
+
 from thesis_facts import load_runs, read_config
 from thesis_facts.errors import ConfigError, ThesisError
 from thesis_facts.runs_table import as_text
-
 from thesis_reports.config import Inputs
 from thesis_reports.naming import run_names
 

@@ -62,7 +62,8 @@ def what_test_says(best: BestRun | None, metric: Metric) -> str:
     value, error = best.test.estimate(metric.name)
     if not np.isfinite(value):
         return ""
-    text = f"On the test split it reaches {metric.label} {with_uncertainty(value, error)}"
+    who = "its best run" if best.result.metric.n > 1 else "it"
+    text = f"On the test split {who} reaches {metric.label} {with_uncertainty(value, error)}"
     rejection, uncertainty = best.test.estimate("rejection_at_0.5")
     if np.isfinite(rejection):
         kept = with_uncertainty(rejection, uncertainty)

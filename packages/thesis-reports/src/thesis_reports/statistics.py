@@ -30,8 +30,8 @@ class Difference:
 def spread(values: ArrayLike) -> Spread:
     """Mean ± standard deviation of the values that are finite.
 
-    >>> spread([0.90, 0.91, 0.92])
-    Spread(mean=0.91, sd=0.01, n=3)
+    >>> spread([1, 2, 3])
+    Spread(mean=2.0, sd=1.0, n=3)
     """
     known = np.asarray(values, dtype=float)
     known = known[np.isfinite(known)]

@@ -7,8 +7,8 @@ from difflib import get_close_matches
 
 import numpy as np
 import pandas as pd
-from thesis_facts.errors import ConfigError
 
+from thesis_facts.errors import ConfigError
 from thesis_reports.config import Thresholds
 from thesis_reports.ranking import metric_named
 

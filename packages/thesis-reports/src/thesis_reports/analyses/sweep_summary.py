@@ -6,18 +6,18 @@ the test split is looked at for the chosen one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from omegaconf import DictConfig
-from thesis_facts import AXES
 
-from thesis_reports.aggregation import SettingResult, group_by_seed, summarise
-from thesis_reports.best_run import BestRun, find_best, seed_noise
+from thesis_facts import AXES
+from thesis_reports.aggregation import group_by_seed, summarise
+from thesis_reports.best_run import BestRun, find_best
 from thesis_reports.config import ReportConfig, read_config
+from thesis_reports.findings import findings
 from thesis_reports.illustrations import (
     add_losses,
     add_metric,
@@ -65,16 +65,16 @@ def run_report(cfg: Mapping[str, Any] | DictConfig) -> None:
             )
             if sentence
         )
-        _add_key_numbers(report, best, metric, results)
+        _add_key_numbers(report, best, metric)
+        if any(result.metric.n > 1 for result in results):
+            names = dict(zip(overview["run_dir"], overview["name"], strict=True))
+            report.table(settings_table(results, metric, names))
         if len(overview):
             run_dir = best.run_dir if best else None
             report.table(runs_table(overview, settings, metric, run_dir, list(times)))
         failed = why_not_finished(report.runs)
         if failed:
             report.reasons("Runs that did not finish", failed)
-        if any(result.metric.n > 1 for result in results):
-            names = dict(zip(overview["run_dir"], overview["name"], strict=True))
-            report.table(settings_table(results, metric, names))
         add_settings(report, results, metric)
         add_losses(report, settings, best)
         add_metric(report, settings, best, metric)
@@ -82,13 +82,12 @@ def run_report(cfg: Mapping[str, Any] | DictConfig) -> None:
         add_scores(report, best)
         _add_configuration(report, best)
         if best is not None:
-            report.command("Train the best run again:", training_command(best.run_dir))
-        report.summary(overview, **_findings(report, best, metric, results))
+            which = "it" if len(report.runs) == 1 else "the best run"
+            report.command(f"Train {which} again:", training_command(best.run_dir))
+        report.summary(overview, **findings(report, best, metric, results))
 
 
-def _add_key_numbers(
-    report: Report, best: BestRun | None, metric: Metric, results: Sequence[SettingResult]
-) -> None:
+def _add_key_numbers(report: Report, best: BestRun | None, metric: Metric) -> None:
     if best is None:
         return
     if len(report.runs) > 1:
@@ -97,16 +96,19 @@ def _add_key_numbers(
     report.key_number(
         f"validation {metric.label}",
         spread_text(best.result.metric).removesuffix(f" over {best.result.metric.n} seeds"),
-        f"mean ± sd of {best.result.metric.n} seeds" if best.result.metric.n > 1 else "best epoch",
+        f"mean ± sd of {best.result.metric.n} seeds"
+        if best.result.metric.n > 1
+        else "at the best epoch",
     )
     if best.lead is not None:
         value = with_uncertainty(best.lead.value, best.lead.uncertainty)
-        report.key_number("ahead of the next setting by", value, best.lead.basis)
+        report.key_number("lead over the next setting", value, best.lead.basis)
     value, error = best.test.estimate(metric.name)
     if np.isfinite(value):
-        report.key_number(
-            f"test {metric.label}", with_uncertainty(value, error), "the best run; ± events"
-        )
+        note = "± from event statistics"
+        if best.test_seeds.n > 1:
+            note = f"best run, {note}; {spread_text(best.test_seeds)}"
+        report.key_number(f"test {metric.label}", with_uncertainty(value, error), note)
     rejection, uncertainty = best.test.estimate("rejection_at_0.5")
     if np.isfinite(rejection):
         report.key_number(
@@ -128,35 +130,6 @@ def _add_configuration(report: Report, best: BestRun | None) -> None:
         [(name, value_text(value)) for name, value in facts.items() if _is_known(value)],
         best.run_dir,
     )
-
-
-def _findings(
-    report: Report, best: BestRun | None, metric: Metric, results: Sequence[SettingResult]
-) -> dict[str, Any]:
-    noise, n_noise = seed_noise(results)
-    statuses = report.runs["status"].value_counts().to_dict() if len(report.runs) else {}
-    return {
-        "question": report.question,
-        "answer": report.answer,
-        "ranked_by": {**asdict(metric), "split": "val"},
-        "status": {**statuses, "skipped": len(report.skipped)},
-        "best": None
-        if best is None
-        else {
-            "run_dir": best.run_dir,
-            "setting": best.result.setting.values,
-            "validation": asdict(best.result.metric),
-            "lead": asdict(best.lead) if best.lead else None,
-            "test": best.test.values,
-        },
-        "seed_noise": {"median_sd": noise, "n_settings": n_noise},
-        "settings": [
-            {"label": r.setting.label, "values": r.setting.values, **asdict(r.metric),
-             "run_dirs": r.setting.run_dirs, "best_run": r.best_run}
-            for r in results
-        ],
-        "skipped": [{"path": path, "reason": reason} for path, reason in report.skipped],
-    }  # fmt: skip
 
 
 def _is_known(value: object) -> bool:

@@ -63,7 +63,6 @@ _SETTINGS: dict[Any, Any] = {
     "pdf.fonttype": 42,  # fonts that can be edited and searched
     "svg.fonttype": "path",  # looks the same wherever the page is opened
     "svg.hashsalt": "thesis-reports",  # the same data give the same bytes
-    "axes.formatter.use_mathtext": True,
     "axes.unicode_minus": True,
 }
 
@@ -99,6 +98,8 @@ def save_figure(
 
     with matplotlib.rc_context(_SETTINGS):
         figure = draw()
+        figure.draw_without_rendering()  # lays out once, not for each format
+        figure.set_layout_engine("none")
         for suffix in formats:
             figure.savefig(f"{target}.{suffix}", dpi=dpi, metadata=_no_date(suffix))
         page = io.BytesIO()

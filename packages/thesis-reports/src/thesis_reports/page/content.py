@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from thesis_reports.rounding import number
@@ -47,7 +48,7 @@ class Column:
     texts: Sequence[str] = ()
     hints: Sequence[str] = ()
 
-    @property
+    @cached_property
     def is_numeric(self) -> bool:
         """Whether all values that are known are numbers."""
         known = [value for value in self.values if not _is_missing(value)]
@@ -96,6 +97,7 @@ class Table:
     highlighted: frozenset[int] = frozenset()
     sorted_by: tuple[str, str] | None = None
 
+    @cached_property
     def rows(self) -> list[tuple[Cell, ...]]:
         """Cells row by row."""
         return list(zip(*(column.cells() for column in self.columns), strict=True))
