@@ -2,9 +2,11 @@
 
 import csv
 import json
+import os
 
 import pytest
 import yaml
+from hypothesis import settings
 
 from thesis_facts import (
     append_jsonl_event,
@@ -16,16 +18,16 @@ from thesis_facts import (
     write_meta,
 )
 
-TREATMENT = {
-    "token_order": "input_order",
-    "tokenization": "direct",
-    "pid_encoding": "none",
-    "id_embed_dim": 8,
-    "met_rep": "met_metphi",
-    "globals_included": True,
-    "feature_set_version": "v1",
-    "normalization": "zscore",
-}
+settings.register_profile("facts", deadline=None)  # a busy machine is no failure
+settings.load_profile("facts")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _spare_the_disk():
+    """No power fails while tests run; syncing every line of hundreds of runs takes a minute."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
 
 
 def transformer_config(**model):

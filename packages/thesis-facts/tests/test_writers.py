@@ -177,6 +177,19 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
     assert os.listdir(tmp_path) == ["a.json"]
 
 
+def test_a_file_is_on_the_disk_before_it_takes_its_name(tmp_path, monkeypatch):
+    done = []
+    replace = os.replace
+    monkeypatch.setattr(os, "fsync", lambda descriptor: done.append("sync"))
+    monkeypatch.setattr(os, "replace", lambda *paths: done.append("rename") or replace(*paths))
+    write_json(tmp_path / "a.json", {})
+    assert done == ["sync", "rename", "sync"]  # the second is of the directory
+    append_jsonl_event(tmp_path, event(0))
+    append_scalars_csv(tmp_path, {"epoch": 0, "split": "val"})
+    append_scalars_csv(tmp_path, {"epoch": 1, "split": "val"})
+    assert done[3:].count("sync") >= 3
+
+
 def test_a_directory_that_is_a_file_is_reported_with_its_path(tmp_path):
     (tmp_path / "run").write_text("")
     with pytest.raises(RunError, match=r"can't write .*run/facts/events.jsonl: found"):

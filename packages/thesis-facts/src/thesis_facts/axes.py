@@ -193,7 +193,8 @@ def _with_bias(name: str) -> Callable[[AxesDict], bool]:
 
 
 def _has_energy(axes: AxesDict) -> bool:
-    return 0 in (axes.get("cont_features") or [])
+    features = axes.get("cont_features")
+    return isinstance(features, list) and 0 in features
 
 
 def _has_ids(axes: AxesDict) -> bool:

@@ -33,7 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit code is 1 where the user has something to mend."""
     options = _parser().parse_args(arguments)
     try:
-        return options.command(options)
+        code = options.command(options)
+        sys.stdout.flush()  # here, where a reader that is gone can still be answered
+        return code
     except ThesisError as error:
         print(f"thesis-facts: {error}", file=sys.stderr)
         return 1
