@@ -68,19 +68,19 @@ def drawing(request) -> Callable[[list[str]], Callable]:
 def test_any_name_can_be_drawn(drawing, tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        svg = save_figure(drawing(HOSTILE[:5]), tmp_path / "a", ["png", "pdf", "svg"], 60)
-        save_figure(drawing(HOSTILE[5:]), tmp_path / "b", ["png"], 60)
-    assert {file.name for file in tmp_path.iterdir()} == {"a.png", "a.pdf", "a.svg", "b.png"}
+        svg = save_figure(drawing(HOSTILE[:5]), tmp_path / "a", ["png", "svg"], 60)
+        save_figure(drawing(HOSTILE[5:]), tmp_path / "b", ["pdf"], 60)
+    assert {file.name for file in tmp_path.iterdir()} == {"a.png", "a.svg", "b.pdf"}
     assert svg == (tmp_path / "a.svg").read_bytes()
     assert b"<script" not in svg
 
 
 def test_the_same_data_give_the_same_bytes(drawing, tmp_path: Path) -> None:
-    for name in ("first", "second"):
-        save_figure(drawing(["a", "b"]), tmp_path / name, ["png", "pdf", "svg"], 60)
-    for suffix in ("png", "pdf", "svg"):
-        first, second = (tmp_path / f"{n}.{suffix}" for n in ("first", "second"))
-        assert first.read_bytes() == second.read_bytes()
+    first, second = (
+        save_figure(drawing(["a", "b"]), tmp_path / name, ["pdf"], 60) for name in ("1", "2")
+    )
+    assert first == second
+    assert (tmp_path / "1.pdf").read_bytes() == (tmp_path / "2.pdf").read_bytes()
 
 
 def test_settings_of_the_caller_stay(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """The whole report, on a sweep of four, on one run, and on what is left of broken ones."""
 
 import csv
-import hashlib
 import json
 import os
 import shutil
@@ -186,6 +185,19 @@ def test_only_crashed_runs_still_give_an_answer(tmp_path, write_run, config_of, 
     assert summary["best"]["validation"]["n"] == 2
 
 
+def test_a_run_that_died_at_once_is_named_with_its_error(
+    tmp_path, write_run, config_of, report_of
+) -> None:
+    run_dir = tmp_path / "outputs/runs/r"
+    write_run(run_dir, config_of(), end="crashed", n_epochs=0)
+    report = report_of({"inputs": {"run_dirs": str(run_dir)}, "outputs": {}})
+    page = (report / "report.html").read_text()
+    assert "The run crashed. None of them got far enough" not in page
+    assert "The run crashed. It did not get far enough to have a validation result." in page
+    assert "crashed before any epoch: ValueError: loss is not finite" in page
+    assert "No run has written an epoch yet." in page
+
+
 def test_hostile_names_and_values_reach_the_page_as_text(
     tmp_path, write_run, config_of, report_of
 ) -> None:
@@ -238,57 +250,6 @@ def test_a_mistake_leaves_nothing_behind(sweep: Path, report_of) -> None:
 def test_a_wrong_path_is_an_error(tmp_path, report_of) -> None:
     with pytest.raises(RunError, match="no runs found"):
         report_of({"inputs": {"run_dirs": str(tmp_path / "nothing*")}})
-
-
-def test_the_manifest_names_what_went_in_by_hash(tmp_path, write_run, config_of, report_of) -> None:
-    config = config_of()
-    config["data"]["path"] = "outputs/datasets/toy.h5"  # as given where training was started
-    dataset = tmp_path / "outputs" / "datasets" / "toy.h5"
-    dataset.parent.mkdir(parents=True)
-    dataset.write_bytes(b"events" * 1000)
-    run_dir = write_run(tmp_path / "outputs" / "runs" / "a", config)
-    lost = config_of(2)
-    lost["data"]["path"] = "/gone/data.h5"
-    write_run(tmp_path / "outputs" / "runs" / "b", lost)
-    report = report_of({"inputs": {"sweep_dir": str(run_dir.parent)}})
-    manifest = yaml.safe_load((report / "manifest.yaml").read_text())
-    assert manifest["report_id"] == report.name
-    checkpoint = run_dir / "best_val.pt"
-    entry = next(run for run in manifest["runs"] if run["run_dir"] == str(run_dir))
-    assert entry["checkpoint"] == {
-        "path": str(checkpoint),
-        "size": checkpoint.stat().st_size,
-        "sha256": hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
-    }
-    assert len(entry["config_sha1"]) == 40
-    assert manifest["datasets"] == [
-        {
-            "path": str(dataset),
-            "size": 6000,
-            "sha256": hashlib.sha256(dataset.read_bytes()).hexdigest(),
-            "n_runs": 1,
-        },
-        {"path": "/gone/data.h5", "size": None, "sha256": None, "n_runs": 1},
-    ]
-    assert set(manifest["versions"]) >= {"python", "thesis-reports", "thesis-facts"}
-
-
-def test_each_run_is_told_of_each_report(sweep: Path, report_of) -> None:
-    runs = sorted((sweep.parents[1] / "runs").iterdir())
-    names = [report_of({"inputs": {"sweep_dir": str(sweep)}}).name
-             for _ in range(2)]  # fmt: skip
-    assert len(set(names)) == 2
-    for run in runs:
-        assert (run / "report_pointer.txt").read_text().split() == names
-
-
-def test_a_run_that_cannot_be_written_to_is_a_warning(sweep: Path, report_of, caplog) -> None:
-    run = sorted((sweep.parents[1] / "runs").iterdir())[0]
-    (run / "report_pointer.txt").mkdir()  # what stops root too
-    report = report_of({"inputs": {"sweep_dir": str(sweep)}})
-    page = (report / "report.html").read_text()
-    assert "report&#39;s id could not be left in" in page
-    assert str(run) in caplog.text
 
 
 def test_runs_of_an_older_system_are_reported(tmp_path, write_run, config_of, report_of) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thesis_facts.errors import ConfigError
@@ -34,6 +34,7 @@ def _slow_time(history: list[float], target: float) -> float:
 histories = st.lists(st.floats(0, 1), min_size=1, max_size=6)
 
 
+@settings(max_examples=30)
 @given(st.dictionaries(st.sampled_from("abc"), histories, min_size=1), st.floats(0, 1))
 def test_time_counts_the_epochs_until_the_value_is_reached(values, target) -> None:
     times = times_to_thresholds(_epochs(values), Thresholds(val_acc=target))

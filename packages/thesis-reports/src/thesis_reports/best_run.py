@@ -45,6 +45,12 @@ class BestRun:
         """Directory of the run."""
         return str(self.row["run_dir"])
 
+    @property
+    def epoch(self) -> int | None:
+        """Its best epoch, counted from 1; None where unknown."""
+        epoch = self.row.get("best_epoch")
+        return None if epoch is None or pd.isna(epoch) else int(epoch) + 1
+
 
 def find_best(
     runs: pd.DataFrame, results: Sequence[SettingResult], metric: Metric

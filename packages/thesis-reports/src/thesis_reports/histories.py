@@ -15,6 +15,7 @@ def curves(
 ) -> dict[str, Curve]:
     """A curve for each run that has the column in a split, by run directory.
 
+    Facts count epochs from 0; readers, and training while it prints, from 1, and so do curves.
     Losses are looked up in all rows of an epoch: older runs wrote both losses in their
     validation rows.
 
@@ -38,7 +39,7 @@ def curves(
     return {
         str(run_dir): Curve(
             labels[str(run_dir)],
-            group["epoch"].to_numpy(dtype=float),
+            group["epoch"].to_numpy(dtype=float) + 1,
             group[column].to_numpy(dtype=float),
         )
         for run_dir, group in rows.groupby("run_dir", sort=False)

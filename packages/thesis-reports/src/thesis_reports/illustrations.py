@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import pandas as pd
 
 from thesis_reports.aggregation import Setting, SettingResult
 from thesis_reports.best_run import BestRun, seed_noise
@@ -84,15 +83,18 @@ def add_roc(report: Report, best: BestRun | None) -> None:
     title = "Background rejection"
     lines = roc_lines(best.test) if best else []
     if best is None or best.test.scores is None or not lines:
-        report.not_drawn("roc", title, _why_no_scores(best))
+        if _is_about_classifiers(report):
+            report.not_drawn("roc", title, _why_no_scores(best))
         return
     names = best.test.scores.class_names
     signal = names[1] if len(names) == 2 else "each class"
     caption = f"Test split of {best.row['name']}, {len(best.test.scores):,} events, "
-    caption += f"{names[1]} against {names[0]}. " if len(names) == 2 else "each class on its own. "
     if len(names) == 2:
         auroc = with_uncertainty(*best.test.estimate("auroc"))
-        caption += f"AUROC {auroc}. Background rejection 1/ε_B: {_working_points(best)}. "
+        caption += f"{names[1]} against {names[0]}. AUROC {auroc}. "
+        caption += f"Background rejection 1/ε_B: {_working_points(best)}. "
+    else:
+        caption += f"each class against the rest. AUROC: {_auroc_by_class(best, names)}. "
     caption += "Bands and bars are one standard deviation of the event statistics."
     report.figure("roc", title, lambda: draw_roc(lines, signal=signal), caption)
 
@@ -102,7 +104,8 @@ def add_scores(report: Report, best: BestRun | None) -> None:
     title = "Classifier output"
     scores = best.test.scores if best else None
     if best is None or scores is None:
-        report.not_drawn("scores", title, _why_no_scores(best))
+        if _is_about_classifiers(report):
+            report.not_drawn("scores", title, _why_no_scores(best))
         return
     if len(scores.class_names) != 2:
         report.not_drawn("scores", title, "Drawn for two classes only.")
@@ -143,8 +146,7 @@ def _add_curves(
         report.not_drawn(name, title, "No run has written an epoch yet.")
         return
     best_dir = best.run_dir if best else ""
-    best_epoch = best.row.get("best_epoch") if best else None
-    epoch = None if best_epoch is None or pd.isna(best_epoch) else float(best_epoch)
+    epoch = best.epoch if best else None
     caption = "" if len(report.runs) == 1 else f"{len(validation or training)} runs. "
     if best_dir in validation and epoch is not None:
         caption += _best_epoch(quantity, validation[best_dir], training.get(best_dir), epoch)
@@ -160,7 +162,7 @@ def _add_curves(
 
 def _best_epoch(quantity: str, validation: Curve, training: Curve | None, epoch: float) -> str:
     value, last = validation.at(epoch), validation.epochs.max()
-    text = f"The best epoch is {epoch:.0f} (of 0 to {last:.0f}), with {quantity} "
+    text = f"The best epoch is {epoch:.0f} of {last:.0f}, with {quantity} "
     text += f"{number(value)} in validation"
     if training is not None and np.isfinite(training.at(epoch)):
         text += f" and {number(training.at(epoch))} in training"
@@ -175,6 +177,16 @@ def _working_points(best: BestRun) -> str:
         for point, value, error in found
         if np.isfinite(value)
     )
+
+
+def _auroc_by_class(best: BestRun, names: Sequence[str]) -> str:
+    return ", ".join(
+        f"{name} {with_uncertainty(*best.test.estimate(f'auroc_{name}'))}" for name in names
+    )
+
+
+def _is_about_classifiers(report: Report) -> bool:
+    return "metric_acc_best" in report.runs or "metric_auroc_best" in report.runs
 
 
 def _why_no_scores(best: BestRun | None) -> str:

@@ -133,7 +133,7 @@ def _outcome(overview: pd.DataFrame, metric: Metric) -> list[Column]:
     if metric.name != "loss":
         columns.append(Column("val loss", _cells(overview, "loss.total_best"), number))
     columns += [
-        Column("best epoch", _cells(overview, "best_epoch"), _whole),
+        Column("best epoch", _cells(overview, "best_epoch"), lambda epoch: _whole(epoch + 1)),
         Column("epochs", _cells(overview, "epochs_run"), _whole),
         Column("time", _cells(overview, "total_time_s"), duration),
     ]

@@ -43,10 +43,11 @@ def why_not_finished(runs: pd.DataFrame) -> list[tuple[str, str]]:
     ]
 
 
-def what_is_best(best: BestRun | None, metric: Metric, n_settings: int) -> str:
+def what_is_best(best: BestRun | None, metric: Metric, n_runs: int, n_settings: int) -> str:
     """The best setting with its validation value, and how far it is ahead."""
     if best is None:
-        return "None of them got far enough to have a validation result."
+        who = "It did not get" if n_runs == 1 else "None got"
+        return f"{who} far enough to have a validation result." if n_runs else ""
     result = best.result
     value = spread_text(result.metric)
     if n_settings == 1:
@@ -63,7 +64,8 @@ def what_test_says(best: BestRun | None, metric: Metric) -> str:
     if not np.isfinite(value):
         return ""
     who = "its best run" if best.result.metric.n > 1 else "it"
-    text = f"On the test split {who} reaches {metric.label} {with_uncertainty(value, error)}"
+    verb = "reaches" if metric.higher_is_better else "has"
+    text = f"On the test split {who} {verb} {metric.label} {with_uncertainty(value, error)}"
     rejection, uncertainty = best.test.estimate("rejection_at_0.5")
     if np.isfinite(rejection):
         kept = with_uncertainty(rejection, uncertainty)

@@ -60,7 +60,7 @@ def run_report(cfg: Mapping[str, Any] | DictConfig) -> None:
             sentence
             for sentence in (
                 how_runs_ended(report.runs, len(report.skipped)),
-                what_is_best(best, metric, len(settings)),
+                what_is_best(best, metric, len(report.runs), len(settings)),
                 what_test_says(best, metric),
             )
             if sentence
@@ -105,9 +105,9 @@ def _add_key_numbers(report: Report, best: BestRun | None, metric: Metric) -> No
         report.key_number("lead over the next setting", value, best.lead.basis)
     value, error = best.test.estimate(metric.name)
     if np.isfinite(value):
-        note = "± from event statistics"
+        note = "± from event statistics" if np.isfinite(error) else "at the best epoch"
         if best.test_seeds.n > 1:
-            note = f"best run, {note}; {spread_text(best.test_seeds)}"
+            note = f"best run; {spread_text(best.test_seeds)}"
         report.key_number(f"test {metric.label}", with_uncertainty(value, error), note)
     rejection, uncertainty = best.test.estimate("rejection_at_0.5")
     if np.isfinite(rejection):

@@ -40,7 +40,7 @@ class Curve:
     ----------
     label
         What the legend calls it; runs with equal labels share a colour and an entry.
-    epochs : [E]
+    epochs : [E], counted from 1
     values : [E], NaN where unknown
     """
 

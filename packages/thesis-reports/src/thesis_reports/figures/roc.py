@@ -51,18 +51,18 @@ def draw_roc(lines: Sequence[RocLine], *, signal: str) -> Figure:
         axes.plot(efficiency, rejection, color=colour, label=plain(line.label))
         for at, value, uncertainty in line.points:
             if np.isfinite(value):
+                highest = max(highest, value + np.nan_to_num(uncertainty))
                 axes.errorbar(
                     at, value, yerr=uncertainty if np.isfinite(uncertainty) else None,
                     fmt="o", color=colour, markeredgecolor="white", markersize=6.5, capsize=3,
                     zorder=4,
                 )  # fmt: skip
-        if len(rejection):
-            highest = max(highest, float(rejection.max()))
+        highest = max([highest, *rejection])
     chance = np.linspace(0.05, 1, 200)
     axes.plot(chance, 1 / chance, color="#7b818c", linestyle=":", linewidth=1.3, label="chance")
     axes.set_yscale("log")
     axes.set_xlim(0, 1)
-    axes.set_ylim(0.8, highest * 2.5)
+    axes.set_ylim(0.8, highest * 1.8)
     axes.grid(which="major", color="#e9ebef", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.set_xlabel(rf"signal efficiency $\varepsilon_S$ ({plain(signal, 24)})")

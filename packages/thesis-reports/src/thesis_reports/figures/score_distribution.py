@@ -12,7 +12,7 @@ from thesis_reports.figures.style import COLOURS, legend_above, new_figure, plai
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_N_BINS = 40
+_FEWEST_BINS, _MOST_BINS = 12, 40
 
 
 def draw_score_distribution(
@@ -26,7 +26,9 @@ def draw_score_distribution(
     signal : name of the class whose probability is shown
     """
     figure, axes = new_figure()
-    edges = np.linspace(0, 1, _N_BINS + 1)
+    n_events = sum(len(values) for values in scores.values())
+    n_bins = int(np.clip(np.sqrt(n_events) / 1.5, _FEWEST_BINS, _MOST_BINS))
+    edges = np.linspace(0, 1, n_bins + 1)
     centres = (edges[1:] + edges[:-1]) / 2
     for (name, values), colour in zip(scores.items(), COLOURS, strict=False):
         weight = weights[name]

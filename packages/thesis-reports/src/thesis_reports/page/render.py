@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
 
 from thesis_reports.page.content import FactList, Page, PageFigure, ReasonList, Table
 
 _KINDS = {Table: "table", FactList: "facts", ReasonList: "reasons", PageFigure: "figures"}
-_SUBSCRIPT = re.compile("ε_([SB])")
 
 
 def render_page(page: Page) -> str:
@@ -29,7 +26,6 @@ def render_page(page: Page) -> str:
         lstrip_blocks=True,
     )
     environment.filters["data_uri"] = _data_uri
-    environment.filters["typeset"] = _typeset
     script = loader.get_source(environment, "page.js")[0]
     return environment.get_template("page.html.j2").render(
         page=page,
@@ -47,12 +43,6 @@ def _groups(blocks: Sequence[Any]) -> Iterator[tuple[str, list[Any]]]:
             yield kind, list(members)
         else:
             yield from ((kind, [block]) for block in members)
-
-
-def _typeset(text: str) -> Markup:
-    """Escaped text with subscripts, in which no line breaks inside ``0.91 ± 0.01``."""
-    safe = str(escape(text)).replace(" ± ", "\u00a0±\u00a0")
-    return Markup(_SUBSCRIPT.sub(r"ε<sub>\1</sub>", safe))
 
 
 def _data_uri(svg: bytes) -> str:
