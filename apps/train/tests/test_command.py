@@ -1,19 +1,19 @@
 """What a user sees: runs, mistakes, sweeps."""
 
 import json
-import os
 import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
-from command import QUICK, SMALL, thesis_train
+from command import QUICK, SMALL, start
 from thesis_facts import load_runs
 
 
@@ -21,8 +21,8 @@ def runs_in(folder: Path) -> list[Path]:
     return sorted((folder / "outputs" / "runs").glob("*"))
 
 
-def test_a_run_says_where_it_is_and_what_to_type_next(tmp_path):
-    done = thesis_train(tmp_path, *SMALL)
+def test_a_run_says_where_it_is_and_what_to_type_next(thesis_train, tmp_path):
+    done = thesis_train(*SMALL)
     assert done.returncode == 0, done.stderr
     (run_dir,) = runs_in(tmp_path)
     shown = f"outputs/runs/{run_dir.name}"
@@ -37,11 +37,11 @@ def test_a_run_says_where_it_is_and_what_to_type_next(tmp_path):
     assert runs["status"].tolist() == ["complete"]
 
 
-def test_the_toy_sample_is_made_once(tmp_path):
-    thesis_train(tmp_path, *SMALL)
+def test_the_toy_sample_is_made_once(thesis_train, tmp_path):
+    thesis_train(*SMALL)
     (made,) = (tmp_path / "outputs" / "datasets").glob("*.h5")
     stamp = made.stat().st_mtime_ns
-    assert thesis_train(tmp_path, *SMALL).returncode == 0
+    assert thesis_train(*SMALL).returncode == 0
     assert made.stat().st_mtime_ns == stamp
 
 
@@ -57,28 +57,28 @@ def test_the_toy_sample_is_made_once(tmp_path):
         (["device=cuda:7"], ["device", "cuda:7"]),
     ],
 )
-def test_a_mistake_is_one_message(arguments, words, tmp_path):
-    done = thesis_train(tmp_path, *QUICK, *arguments)
+def test_a_mistake_is_one_message(thesis_train, arguments, words, tmp_path):
+    done = thesis_train(*QUICK, *arguments)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     for word in words:
         assert word in done.stderr
 
 
-def test_a_mistyped_key_in_a_file_of_ones_own_is_found(tmp_path):
+def test_a_mistyped_key_in_a_file_of_ones_own_is_found(thesis_train, tmp_path):
     group = tmp_path / "mine" / "classifier" / "experiment"
     group.mkdir(parents=True)
     (group / "wrong.yaml").write_text(
         "# @package _global_\nclassifier: {trainer: {learning_rate: 3}}\n"
     )
-    done = thesis_train(tmp_path, "--config-dir=mine", "classifier/experiment=wrong")
+    done = thesis_train("--config-dir=mine", "classifier/experiment=wrong")
     assert done.returncode == 1
     assert "classifier.trainer.learning_rate" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_mistyped_key_leaves_no_run_behind(tmp_path):
-    thesis_train(tmp_path, *QUICK, "+general.trainer.epohcs=3")
+def test_a_mistyped_key_leaves_no_run_behind(thesis_train, tmp_path):
+    thesis_train(*QUICK, "+general.trainer.epohcs=3")
     assert runs_in(tmp_path) == []
 
 
@@ -125,9 +125,9 @@ def broken_file(tmp_path):
         ("unlabelled", ["Y_train"]),
     ],
 )
-def test_broken_events_are_named(kind, words, broken_file, tmp_path):
+def test_broken_events_are_named(thesis_train, kind, words, broken_file, tmp_path):
     path = broken_file(kind)
-    done = thesis_train(tmp_path, "data=h5_tokens", f"'data.path=\"{path}\"'".strip("'"))
+    done = thesis_train("data=h5_tokens", f"data.path={path}")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     for word in words:
@@ -137,17 +137,18 @@ def test_broken_events_are_named(kind, words, broken_file, tmp_path):
     assert json.loads(events[-1])["moment"] == "on_exception"
 
 
-def test_an_output_root_that_is_no_folder(tmp_path):
+def test_an_output_root_that_is_no_folder(thesis_train, tmp_path):
     (tmp_path / "file").write_text("")
-    done = thesis_train(tmp_path, *QUICK, "env.output_root=file/below")
+    done = thesis_train(*QUICK, "env.output_root=file/below")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "output_root" in done.stderr
 
 
 def test_a_sweep_points_to_its_jobs_and_goes_on_after_a_failure(tmp_path):
-    done = thesis_train(tmp_path, *QUICK, "--multirun", "general.trainer.lr=1e-3,-1,2e-3")
-    assert done.returncode == 1  # one of them failed
+    process = start(tmp_path, *QUICK, "--multirun", "general.trainer.lr=1e-3,-1,2e-3")
+    said, _ = process.communicate(timeout=300)
+    assert process.returncode == 1  # one of them failed
     (sweep,) = (tmp_path / "outputs" / "multiruns").glob("exp_*_test_mlp")
     assert len(list((sweep / "jobs").glob("*.json"))) == 3
     names = [path.name for path in runs_in(tmp_path)]
@@ -155,51 +156,39 @@ def test_a_sweep_points_to_its_jobs_and_goes_on_after_a_failure(tmp_path):
     assert names == [f"run_{stamp}_job{number:03d}" for number in range(3)]
     loaded = load_runs(sweep_dir=str(sweep), require_complete=False)
     assert sorted(loaded.runs["status"]) == ["complete", "complete", "crashed"]
-    assert f"inputs.sweep_dir=outputs/multiruns/{sweep.name}" in done.stdout
+    assert f"inputs.sweep_dir=outputs/multiruns/{sweep.name}" in said.splitlines()[-1]
 
 
 def test_runs_started_together_have_their_own_directories(tmp_path):
-    command = [sys.executable, "-c", "from thesis_train.cli import main; main()", *QUICK]
-    together = [
-        subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        for _ in range(3)
-    ]
+    together = [start(tmp_path, *QUICK) for _ in range(3)]
     for process in together:
         process.communicate(timeout=300)
     assert [process.returncode for process in together] == [0, 0, 0]
     assert len(runs_in(tmp_path)) == 3
 
 
-def test_ctrl_c_leaves_a_run_that_the_printed_command_resumes(tmp_path):
-    arguments = ["loop=test_mlp", "general.trainer.epochs=3000", "data.n_samples=200"]
-    process = subprocess.Popen(
-        [sys.executable, "-c", "from thesis_train.cli import main; main()", *arguments],
-        cwd=tmp_path,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+def wait_for(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
     deadline = time.monotonic() + 120
-    while not list(tmp_path.glob("outputs/runs/*/last.pt")) and time.monotonic() < deadline:
+    while not condition() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
+
+
+def test_ctrl_c_leaves_a_run_that_the_printed_command_resumes(tmp_path):
+    process = start(tmp_path, "loop=test_mlp", "general.trainer.epochs=3000", "data.n_samples=200")
+    wait_for(lambda: list(tmp_path.glob("outputs/runs/*/last.pt")), process)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "Traceback" not in errors
     command = next(line for line in errors.splitlines() if "resume=auto" in line).split()
-    assert command[0] == "thesis-train"
     (run_dir,) = runs_in(tmp_path)
+    assert command[0] == "thesis-train"
     assert f"run_dir=outputs/runs/{run_dir.name}" in command
-    again = subprocess.Popen(
-        [sys.executable, "-c", "from thesis_train.cli import main; main()", *command[1:]],
-        cwd=tmp_path,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    size = (run_dir / "facts" / "events.jsonl").stat().st_size
-    while (run_dir / "facts" / "events.jsonl").stat().st_size == size and again.poll() is None:
-        time.sleep(0.05)
+
+    events = run_dir / "facts" / "events.jsonl"
+    size = events.stat().st_size
+    again = start(tmp_path, *command[1:])
+    wait_for(lambda: events.stat().st_size > size, again)
     again.send_signal(signal.SIGTERM)
     _, errors = again.communicate(timeout=120)
     assert again.returncode == 85, errors
@@ -218,8 +207,8 @@ def test_help_needs_no_torch_and_no_hydra():
         assert word in done.stdout
 
 
-def test_other_flags_of_hydra_still_work(tmp_path):
-    done = thesis_train(tmp_path, "--cfg", "job")
+def test_other_flags_of_hydra_still_work(thesis_train, tmp_path):
+    done = thesis_train("--cfg", "job")
     assert done.returncode == 0
     assert "attention_biases: none" in done.stdout
     assert not (tmp_path / "outputs").exists()

@@ -1,5 +1,7 @@
 """Where runs and sweeps go: names with a time stamp, each reserved by making it."""
 
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -19,8 +21,10 @@ def register_resolvers() -> None:
 
 
 def run_directory(run_dir: str | None, output_root: str, name: str) -> str:
-    """`run_dir` where it is given, else a new `runs/run_TIMESTAMP_NAME`."""
+    """`run_dir` where it is given (made if need be), else a new `runs/run_TIMESTAMP_NAME`."""
     if run_dir is not None:
+        with _said_plainly("run_dir"):
+            Path(run_dir).mkdir(parents=True, exist_ok=True)
         return run_dir
     return reserve(Path(output_root) / "runs" / f"run_{_stamp()}_{name}")
 
@@ -39,15 +43,26 @@ def job_directory(sweep_dir: str, number: int) -> str:
 
 def reserve(path: Path) -> str:
     """Make the directory, or the next free `path-2`, `path-3`, …; making it is what reserves it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for number in count(1):
-        candidate = path if number == 1 else path.with_name(f"{path.name}-{number}")
-        try:
-            candidate.mkdir()
-        except FileExistsError:
-            continue
-        return str(candidate)
+    with _said_plainly("env.output_root"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for number in count(1):
+            candidate = path if number == 1 else path.with_name(f"{path.name}-{number}")
+            with suppress(FileExistsError):
+                candidate.mkdir()
+                return str(candidate)
     raise AssertionError("unreachable")
+
+
+@contextmanager
+def _said_plainly(key: str) -> Generator[None]:
+    """End with one message where a directory can't be made.
+
+    OmegaConf would wrap any other exception of a resolver, and Hydra print it with a traceback.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise SystemExit(f"{key}: can't make {error.filename}: {error.strerror}") from error
 
 
 def _stamp() -> str:

@@ -30,11 +30,7 @@ def run_jobs(arguments: list[str]) -> None:
     """Run what a command line asks for: one job, or those of a sweep."""
     sys.argv[1:] = normalise(arguments)  # Hydra reads it there
     register_resolvers()
-    try:
-        _hydra_main()
-    except OSError as error:
-        # Hydra makes the run directory before any of our code runs.
-        sys.exit(f"output_root: {error.strerror}: {error.filename}")
+    _hydra_main()
 
 
 @hydra.main(version_base="1.3", config_path=CONFIG_DIR, config_name="config")
