@@ -20,8 +20,9 @@ from torch.nn import functional
 
 from thesis_arch import DataSpec, TransformerClassifier
 from thesis_arch.transformer_classifier.config import ClassifierSpec
-from thesis_data.batches import EventBatch, EventSplit, eval_batches, train_batches
+from thesis_data.batches import eval_batches, train_batches
 from thesis_data.config import DataConfig
+from thesis_data.events import EventBatch, EventSplit
 from thesis_data.loading import load_events
 from thesis_data.synthetic.config import ToyConfig
 from thesis_data.synthetic.dataset import write_toy_dataset

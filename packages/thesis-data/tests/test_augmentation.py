@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thesis_data.augmentation import augment_batch, reflect, rotate, wrap
-from thesis_data.batches import EventBatch
 from thesis_data.config import AugmentConfig
+from thesis_data.events import EventBatch
 from thesis_data.random import keyed_generator
 
 ALL = (0, 1, 2, 3)

@@ -3,8 +3,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thesis_data.batches import EventBatch, EventSplit, eval_batches, index_batches, train_batches
+from thesis_data.batches import eval_batches, index_batches, train_batches
 from thesis_data.config import AugmentConfig
+from thesis_data.events import EventBatch, EventSplit
 
 BOTH = AugmentConfig(phi_rotation=True, eta_flip=True)
 N_EVENTS = 101

@@ -9,8 +9,8 @@ from importlib import import_module
 _HOMES = {
     "DataConfig": "config",
     "ToyRegressionConfig": "config",
-    "EventBatch": "batches",
-    "EventSplit": "batches",
+    "EventBatch": "events",
+    "EventSplit": "events",
     "train_batches": "batches",
     "eval_batches": "batches",
     "index_batches": "batches",

@@ -6,26 +6,23 @@ a turned event is as good as a new one. Only angles change: pt, E and all invari
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from thesis_data.config import AugmentConfig
-
-if TYPE_CHECKING:
-    from thesis_data.batches import EventBatch
+from thesis_data.events import EventBatch
 
 ETA, PHI = 2, 3
 MET_PHI = 1
 
 
 def augment_batch(
-    batch: "EventBatch",
+    batch: EventBatch,
     cont_features: tuple[int, ...],
     config: AugmentConfig,
     generator: torch.Generator,
-) -> "EventBatch":
+) -> EventBatch:
     """Turn and mirror the events of a batch, each by its own draw; padded slots keep their values.
 
     Parameters
@@ -43,7 +40,7 @@ def augment_batch(
     return batch
 
 
-def rotate(batch: "EventBatch", cont_features: tuple[int, ...], angle: Tensor) -> "EventBatch":
+def rotate(batch: EventBatch, cont_features: tuple[int, ...], angle: Tensor) -> EventBatch:
     """Rotate each event about the beam by its angle ([B] rad), METphi along with the objects."""
     tokens, event = batch.tokens_cont, batch.globals
     if PHI in cont_features:
@@ -57,7 +54,7 @@ def rotate(batch: "EventBatch", cont_features: tuple[int, ...], angle: Tensor) -
     return replace(batch, tokens_cont=tokens, globals=event)
 
 
-def reflect(batch: "EventBatch", cont_features: tuple[int, ...], sign: Tensor) -> "EventBatch":
+def reflect(batch: EventBatch, cont_features: tuple[int, ...], sign: Tensor) -> EventBatch:
     """Multiply eta of each event's objects by its sign ([B], +1 or -1)."""
     if ETA not in cont_features:
         return batch

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from thesis_data import h5
-from thesis_data.batches import EventSplit
 from thesis_data.config import DataConfig
+from thesis_data.events import EventSplit
 from thesis_data.random import keyed_seed
 from thesis_data.tasks import OUTSIDE, Task, build_task
 from thesis_data.toy_dataset import ensure_dataset

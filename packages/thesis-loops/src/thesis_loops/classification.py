@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from thesis_data.batches import EventBatch, EventSplit, eval_batches, train_batches
+from thesis_data.batches import eval_batches, train_batches
 from thesis_data.config import AugmentConfig, DataConfig
+from thesis_data.events import EventBatch, EventSplit
 from thesis_data.loading import EventData
 from thesis_facts.errors import ConfigError
 from thesis_facts.metrics import classification_metrics, classification_report

@@ -6,8 +6,9 @@ from typing import Any
 from thesis_arch.data_spec import DataSpec
 from thesis_arch.transformer_classifier.classifier import TransformerClassifier
 from thesis_arch.transformer_classifier.config import ClassifierSpec
-from thesis_data.batches import EventBatch, eval_batches
+from thesis_data.batches import eval_batches
 from thesis_data.config import DataConfig
+from thesis_data.events import EventBatch
 from thesis_data.loading import EventData, load_events
 from thesis_facts.errors import ConfigError
 from thesis_loops.classification import (
