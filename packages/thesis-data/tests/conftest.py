@@ -1,6 +1,8 @@
 """Small files of invented but physical events."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import h5py
@@ -81,3 +83,23 @@ def write(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture
 def sound_file(datasets, write) -> Path:
     return write(datasets())
+
+
+@pytest.fixture
+def as_nobody(tmp_path: Path) -> Callable[[], AbstractContextManager[None]]:
+    """`with as_nobody():` file modes count inside, also where the tests run as root."""
+
+    @contextmanager
+    def drop() -> Generator[None]:
+        if os.geteuid() != 0:
+            yield
+            return
+        for folder in (tmp_path, *list(tmp_path.parents)[:2]):
+            folder.chmod(folder.stat().st_mode | 0o055)  # pytest closes its own to others
+        os.seteuid(65534)
+        try:
+            yield
+        finally:
+            os.seteuid(0)
+
+    return drop

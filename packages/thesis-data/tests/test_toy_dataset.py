@@ -1,5 +1,4 @@
 import multiprocessing
-import os
 from pathlib import Path
 
 import pytest
@@ -41,10 +40,9 @@ def test_a_file_of_ones_own_is_never_taken_for_a_toy_sample(sound_file):
     assert ensure_dataset(config(sound_file, toy=None)) == sound_file
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path, as_nobody):
     tmp_path.chmod(0o500)
-    with pytest.raises(DataError, match=r"cannot be written.*Permission denied"):
+    with as_nobody(), pytest.raises(DataError, match=r"cannot be written.*Permission denied"):
         ensure_dataset(config(tmp_path / "toy.h5"))
 
 
