@@ -110,12 +110,12 @@ def config():
     return transformer_config()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_config():
     return transformer_config
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_run():
     """Write a run as a live one leaves it: ``make_run(path, val_losses=[…], end="…")``."""
     return write_live_run
@@ -175,7 +175,7 @@ def write_live_run(
     return run_dir
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_older_run():
     """Write a run as older systems left it: schema 1, without ``config.json``."""
     return write_older_run
@@ -187,7 +187,7 @@ def write_older_run(run_dir, *, seed=1, loop="transformer_classifier", config_na
     config = transformer_config()
     config["loop"] = loop
     config["data"] |= {"num_workers": 0, "path": "${env.output_root}/tops_pythia.h5"}
-    del config["data"]["token_order"]
+    del config["data"]["token_order"], config["experiment"]
     config["classifier"]["trainer"]["seed"] = seed
     config["phase1"] = {"trainer": {"epochs": 7, "lr": 1e-3, "batch_size": 128, "seed": 5}}
     name = config_name or ".hydra/config.yaml"

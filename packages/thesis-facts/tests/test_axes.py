@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thesis_facts import AXES, RunError, infer_axes, read_axes
+from thesis_facts import AXES, RunError, infer_axes, read_axes, read_config, write_meta
 from thesis_facts.axes import settle_axes
 
 NAMES = """
@@ -167,8 +167,11 @@ def test_a_reported_name_that_is_no_axis_is_refused(config):
         infer_axes(config, {"n_params": 3})
 
 
-def test_an_older_file_is_brought_to_the_same_form(make_older_run, tmp_path):
+@pytest.mark.parametrize("has_meta", [True, False])
+def test_an_older_file_is_brought_to_the_same_form(make_older_run, tmp_path, has_meta):
     run_dir = make_older_run(tmp_path / "run")
+    if has_meta:
+        write_meta(run_dir, read_config(run_dir))
     axes = read_axes(run_dir)
     assert axes["cont_features"] == [0, 1, 2, 3]
     assert not {"lorentz_features", "pid_mode", "kan_grid_size", "experiment_name"} & set(axes)

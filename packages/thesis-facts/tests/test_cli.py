@@ -106,6 +106,10 @@ def spoil(run_dir, how):
             file.write(b"3,val,1,2,3,4,5,6,7,8,9,10,11,12\n")
     elif how == "diverged":
         append_scalars_csv(run_dir, {"epoch": 3, "split": "val", "val_loss": float("nan")})
+    elif how == "no metrics":
+        lines = (facts / "scalars.csv").read_text().splitlines()
+        kept = [",".join(line.split(",")[:7]) for line in lines]
+        (facts / "scalars.csv").write_text("\n".join(kept) + "\n")
     elif how == "no checkpoint":
         (run_dir / "best_val.pt").unlink()
     elif how == "only the last checkpoint":
@@ -131,6 +135,7 @@ def spoil(run_dir, how):
         ("torn scalars", "scalars: the last row is torn"),
         ("shifted scalars", "scalars: 1 of the rows can't be read"),
         ("diverged", "metrics: the last validation loss is not a number"),
+        ("no metrics", "metrics: none, of a classifier"),
         ("no checkpoint", "checkpoint: none"),
         ("only the last checkpoint", "checkpoint: no best_val.pt"),
         ("empty checkpoint", "checkpoint: best_val.pt is empty"),

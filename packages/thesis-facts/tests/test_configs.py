@@ -76,7 +76,8 @@ def test_what_only_the_surroundings_know_stays_as_it_is(text):
 
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)  # strict JSON has no others
-plain = st.none() | st.booleans() | st.integers() | numbers | st.text("ab:# ")
+integers = st.integers(-(2**63), 2**63 - 1)
+plain = st.none() | st.booleans() | integers | numbers | st.text("ab:# ")
 keys = st.text("abc", min_size=1)
 
 

@@ -101,6 +101,13 @@ def test_an_unreadable_pointer_is_passed_over(root, sweep, content):
     assert found.skipped[0][1] == "unreadable pointer file"
 
 
+def test_odd_overrides_in_a_pointer_are_none(root, sweep):
+    run_dir = f"../../runs/run_{STAMP}_other"
+    (sweep / "jobs").mkdir()
+    (sweep / "jobs" / "0.json").write_text(json.dumps({"run_dir": run_dir, "overrides": 3}))
+    assert list(find_runs(sweep).overrides.values()) == [[]]
+
+
 def test_a_pointer_to_a_run_that_was_deleted_is_passed_over(root, sweep):
     write_pointer(sweep, 0, root / "runs" / "gone", [])
     write_pointer(sweep, 1, root / "runs" / f"run_{STAMP}_other", [])

@@ -1,16 +1,14 @@
 """Many runs in two tables, whatever some of them look like."""
 
-import json
+import hashlib
 import math
-import random
 
 import pandas as pd
 import polars as pl
 import pytest
 
-from thesis_facts import RunError, load_runs, read_config, write_json, write_pointer
-from thesis_facts.scalars import parse_rows
-from thesis_facts.scalars_table import RUN, parse_many, table_of
+from thesis_facts import RunError, load_runs, read_config, write_json, write_meta, write_pointer
+from thesis_facts.run_facts import read_run
 
 
 @pytest.fixture
@@ -87,6 +85,14 @@ def test_both_engines_hold_the_same(sweep):
         load_runs(sweep, engine="dask")
 
 
+def test_tables_can_be_written_to(sweep):
+    loaded = load_runs(sweep)
+    for frame in (loaded.runs, loaded.epochs):
+        for name in frame.columns:
+            frame.loc[0, name] = frame.loc[1, name]
+            assert frame.loc[0, name] == frame.loc[1, name] or pd.isna(frame.loc[0, name])
+
+
 def test_named_runs_tell_their_overrides_themselves(make_older_run, tmp_path):
     make_older_run(tmp_path / "job0", seed=3)
     runs = load_runs(run_dirs=tmp_path / "job*").runs
@@ -154,9 +160,6 @@ def spoil(run_dir, how):
     elif how == "events are a directory":
         (facts / "events.jsonl").unlink()
         (facts / "events.jsonl").mkdir()
-    elif how == "meta of another form":
-        (facts / "meta.json").write_text('{"datatreatment": ["a"], "process_groups": 3}')
-        (facts / "meta_override.json").write_text('{"datatreatment": {"met_rep": "none"}}')
     elif how == "override that makes no sense":
         (facts / "meta_override.json").write_text('{"gaol": 1}')
 
@@ -168,7 +171,6 @@ def spoil(run_dir, how):
         ("binary events", "no readable event"),
         ("empty directory", "no events"),
         ("events are a directory", "can't read"),
-        ("meta of another form", "unknown form"),
         ("override that makes no sense", "unknown field"),
     ],
 )
@@ -195,6 +197,34 @@ def test_a_small_file_that_is_lost_costs_only_what_nothing_else_tells(sweep, nam
     pd.testing.assert_frame_equal(
         before.drop(columns=changed), loaded.runs.drop(columns=changed), check_dtype=False
     )
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        {"datatreatment": ["a"]},
+        {"process_groups": 3},
+        {"model_family": ["ae"]},
+        {"needs_review_reason": [1]},
+    ],
+)
+def test_a_meta_of_another_form_is_inferred_anew(sweep, meta):
+    write_json(runs_of(sweep)[1] / "facts" / "meta.json", meta)
+    runs = load_runs(sweep).runs
+    assert runs["meta_source"].tolist() == ["live", "backfill", "live"]
+    assert runs["meta_hash"].nunique() == 1
+
+
+def test_what_no_check_foresaw_costs_one_run(sweep, monkeypatch):
+    def read(run_dir, overrides):
+        if run_dir.endswith("job001"):
+            raise AttributeError("'list' object has no attribute 'get'")
+        return read_run(run_dir, overrides)
+
+    monkeypatch.setattr("thesis_facts.readers.read_run", read)
+    loaded = load_runs(sweep)
+    assert len(loaded.runs) == 2
+    assert "unknown form: 'list' object" in loaded.skipped[0][1]
 
 
 def scalars_file(sweep, job=1):
@@ -274,13 +304,19 @@ def test_older_runs_load_beside_ours(make_run, make_older_run, tmp_path):
     assert runs.loc["job0", "run_id"] == "id-0"
     assert runs.loc["job0", "best_epoch"] == 1
     assert runs.loc["job0", "metric_acc_final"] == 0.47
-    assert runs.loc["job0", "loss.recon_best"] == 0.8
     assert runs.loc["job0", "git_commit"] == "3b5cb94"
     assert pd.isna(runs.loc["job0", "max_memory_mib_max"])
     assert pd.isna(runs.loc["job0", "n_parameters"])
-    assert pd.isna(runs.loc["run", "loss.recon_best"])
     assert runs.loc["job000", "meta_hash"] == "sha1:4f53f0232bfc"
     assert runs["cont_features"].tolist() == ["[0,1,2,3]"] * 3
+
+
+def test_an_older_autoencoder_tells_the_terms_of_its_loss(make_run, make_older_run, tmp_path):
+    make_older_run(tmp_path / "job0", loop="ae")
+    make_run(tmp_path / "run")
+    runs = load_runs(tmp_path, engine="polars").runs
+    assert runs["loss.recon_best"].to_list() == [0.8, None]
+    assert "loss.codebook_best" not in runs
 
 
 def test_the_oldest_runs_kept_their_commit_in_a_file(make_older_run, tmp_path):
@@ -291,12 +327,22 @@ def test_the_oldest_runs_kept_their_commit_in_a_file(make_older_run, tmp_path):
     assert load_runs(tmp_path).runs["git_commit"].tolist() == ["abc123"]
 
 
-def test_the_hash_of_a_configuration_is_of_its_content(make_run, tmp_path):
-    for name, sort in (("a", True), ("b", False)):
-        run_dir = make_run(tmp_path / name)
-        config = read_config(run_dir)
-        (run_dir / "facts" / "config.json").write_text(json.dumps(config, sort_keys=sort))
-    assert load_runs(tmp_path).runs["config_sha1"].nunique() == 1
+def test_the_hash_of_a_configuration_is_of_its_file(make_run, make_older_run, tmp_path):
+    ours = make_run(tmp_path / "a") / "facts" / "config.json"
+    older = make_older_run(tmp_path / "b") / ".hydra" / "config.yaml"
+    expected = [hashlib.sha1(path.read_bytes()).hexdigest() for path in (ours, older)]
+    assert load_runs(tmp_path).runs["config_sha1"].tolist() == expected
+
+
+def test_an_older_configuration_is_not_parsed_where_its_facts_say_all(
+    make_older_run, tmp_path, monkeypatch
+):
+    run_dir = make_older_run(tmp_path / "a")
+    write_meta(run_dir, read_config(run_dir), source="backfill")
+    monkeypatch.setattr("yaml.load", lambda *a, **k: pytest.fail("parsed again"))
+    runs = load_runs(tmp_path).runs
+    assert runs["cont_features"].tolist() == ["[0,1,2,3]"]
+    assert runs["dim"].tolist() == [32]
 
 
 def test_an_override_of_meta_reaches_the_table(make_run, tmp_path):
@@ -305,35 +351,6 @@ def test_an_override_of_meta_reaches_the_table(make_run, tmp_path):
     runs = load_runs(tmp_path).runs
     assert runs["row_key"].tolist() == ["mine::ttH+ttW+ttWW+ttZ|4t"]
     assert runs["meta_source"].tolist() == ["override"]
-
-
-def random_scalars(draw, columns):
-    lines = [",".join(["epoch", "split", *columns])]
-    for epoch in range(draw.randrange(1, 5)):
-        for split in ("train", "val"):
-            cells = [draw.choice(["", repr(draw.random()), "nan", "-inf", "1e-3"]) for _ in columns]
-            lines.append(",".join([str(epoch), split, *cells]))
-    end = draw.choice(["\n", "\r\n"])
-    return (end.join(lines) + end).encode()
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_parsing_many_files_at_once_agrees_with_parsing_one_by_one(seed):
-    draw = random.Random(seed)
-    headers = [["val_loss", "metric_a"], ["val_loss", "metric_a", "metric_b"], ["metric_c"]]
-    files = [random_scalars(draw, draw.choice(headers)) for _ in range(40)]
-    for position in draw.sample(range(40), 6):
-        files[position] = draw.choice([None, b"", b"epoch,split\n", b"epoch,split\n0,val,3\n"])
-    table, left = parse_many(files)
-    for position, text in enumerate(files):
-        rows = parse_rows(text or b"")
-        if position in left:
-            assert not rows.rows or rows.broken or rows.torn
-        else:
-            found = table.filter(pl.col(RUN) == position)
-            expected = table_of(rows.rows, position)
-            assert found.select(expected.columns).equals(expected)
-    assert table[RUN].is_sorted()
 
 
 def test_a_thousand_runs_are_parsed_once(make_run, tmp_path, monkeypatch):

@@ -16,6 +16,7 @@ from thesis_facts.durable import StrPath
 from thesis_facts.errors import RunError
 from thesis_facts.json_objects import read_object
 from thesis_facts.loops import loop_of
+from thesis_facts.meta import stored_meta
 from thesis_facts.treatment import infer_token_order
 
 _MODEL, _BIASES = "classifier.model", "classifier.model.bias_config"
@@ -139,18 +140,23 @@ def read_axes(run_dir: StrPath) -> AxesDict:
         If neither the file nor a configuration can be read.
     """
     stored = read_object(Path(run_dir) / "facts" / "axes.json")
-    return axes_from(stored, read_config(run_dir))
+    try:
+        family = (stored_meta(run_dir) or {}).get("model_family")
+    except RunError:
+        family = None
+    axes = stored_axes(stored, family)
+    return infer_axes(read_config(run_dir)) if axes is None else axes
 
 
-def axes_from(stored: Mapping[str, Any] | None, config: Mapping[str, Any]) -> AxesDict:
-    """Axes of a run from the content of its ``axes.json`` and its configuration."""
-    if stored is not None and "n_parameters" in stored:
+def stored_axes(stored: Mapping[str, Any] | None, family: str | None) -> AxesDict | None:
+    """Axes by the content of ``axes.json``; None where only the configuration can tell them."""
+    if stored is None:
+        return None
+    if "n_parameters" in stored:
         return dict(stored)  # a live run wrote it settled, from what its model reported
-    loop = loop_of(config)
-    # older files describe the classifier section, also where an autoencoder was trained
-    if stored is None or loop.trainer not in (None, "classifier.trainer"):
-        return infer_axes(config)
-    return settle_axes(stored, loop.family)
+    if family in (None, "ae"):
+        return None  # older files describe the classifier, also where an autoencoder was trained
+    return settle_axes(stored, family)
 
 
 def settle_axes(values: Mapping[str, Any], family: str | None = None) -> AxesDict:
@@ -175,7 +181,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str) and value.startswith("["):
         try:
             return ast.literal_eval(value)
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             return value
     return list(value) if isinstance(value, tuple) else value
 

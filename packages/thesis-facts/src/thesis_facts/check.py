@@ -86,8 +86,18 @@ def _check_scalars(run_dir: StrPath) -> Iterator[Finding]:
         yield Finding("metrics: no validation loss")
     elif val[-1].get("val_loss") is None:
         yield Finding("metrics: the last validation loss is not a number")
+    metrics = [value for row in scalars.rows for name, value in row.items() if "metric_" in name]
+    if all(value is None for value in metrics) and _is_classifier(run_dir):
+        yield Finding("metrics: none, of a classifier")
     if not any(row["split"] == "test" for row in scalars.rows):
         yield Finding("metrics: no test row", is_wrong=False)
+
+
+def _is_classifier(run_dir: StrPath) -> bool:
+    try:
+        return read_meta(run_dir).get("goal") == "classification"
+    except RunError:
+        return False
 
 
 def _check_checkpoint(run_dir: StrPath) -> Iterator[Finding]:

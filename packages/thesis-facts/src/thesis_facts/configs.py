@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,7 @@ import yaml
 
 from thesis_facts.durable import StrPath
 from thesis_facts.errors import RunError
-from thesis_facts.json_objects import read_object
+from thesis_facts.json_objects import read_bytes, read_object
 
 CONFIG_FILES = ("facts/config.json", ".hydra/config.yaml", "cfg.yaml")
 """Where a run's configuration may stand, best first."""
@@ -47,6 +48,21 @@ def read_config(run_dir: StrPath) -> dict[str, Any]:
     raise problem or RunError(
         f"no configuration in {run_dir}", expected=f"one of {', '.join(CONFIG_FILES)}"
     )
+
+
+def config_sha1(run_dir: StrPath) -> str | None:
+    """Hash of the file that holds a run's configuration; None where there is none.
+
+    Raises
+    ------
+    RunError
+        If the file can't be read.
+    """
+    for name in CONFIG_FILES:
+        text = read_bytes(f"{os.fspath(run_dir)}/{name}")
+        if text is not None:
+            return hashlib.sha1(text, usedforsecurity=False).hexdigest()
+    return None
 
 
 def value_at(config: Mapping[str, Any], key: str) -> Any:

@@ -155,7 +155,9 @@ def _add_pointers(sweep: str, found: Found) -> bool:
         if not _is_inside(run_dir, root):
             found.skipped.append((pointer, f"points outside the output root {root}"))
         elif found.add(run_dir):
-            found.overrides[run_dir] = [str(item) for item in content.get("overrides") or []]
+            overrides = content.get("overrides")
+            overrides = overrides if isinstance(overrides, list) else []
+            found.overrides[run_dir] = [str(override) for override in overrides]
     return bool(pointers)
 
 

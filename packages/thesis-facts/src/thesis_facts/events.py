@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,18 @@ COMPLETE, CRASHED, INCOMPLETE = "complete", "crashed", "incomplete"
 
 _MOMENT = re.compile(rb'"moment"\s*:\s*"(\w+)"')
 _BLOCK = 1 << 14
+_MOST_EPOCHS = 1_000_000
+_KINDS = {
+    "epoch": int,
+    "step": int,
+    "split": str,
+    "error": str,
+    "metrics": dict,
+    "histories": dict,
+    "meta": dict,
+    **dict.fromkeys(("train_loss", "val_loss", "epoch_time_s", "total_time_s"), (int, float)),
+    **dict.fromkeys(("throughput", "max_memory_mib"), (int, float)),
+}
 _AFTERWARDS = ("on_train_end", "on_test_end", "on_exception")
 
 
@@ -37,6 +50,9 @@ class Outline:
     status
         complete (it has an ``on_train_end``), crashed (its last event is an ``on_exception``)
         or incomplete.
+    end
+        The ``on_train_end``; None where there is none. Its histories are left out, and those of
+        ``last``.
     """
 
     first: dict[str, Any]
@@ -81,7 +97,7 @@ def epoch_events(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     lasting: dict[int, dict[str, Any]] = {}
     for event in events:
         epoch = event.get("epoch")
-        if event["moment"] != "on_epoch_end" or not isinstance(epoch, int):
+        if event["moment"] != "on_epoch_end" or epoch is None:
             continue
         for later in [known for known in lasting if known >= epoch]:
             del lasting[later]
@@ -97,20 +113,29 @@ def read_outline(run_dir: StrPath) -> Outline:
     RunError
         If there is no events file, or it holds no event.
     """
-    path = events_file(run_dir)
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            first = _first_event(descriptor)
-            last, end = _last_events(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        raise _unreadable(path, error) from error
+    with _opened(run_dir) as descriptor:
+        first = _first_event(descriptor)
+        last, end = _last_events(descriptor)
     if last is None:
-        raise RunError("no readable event", key=path)
+        raise RunError("no readable event", key=events_file(run_dir))
     status = COMPLETE if end else CRASHED if last["moment"] == "on_exception" else INCOMPLETE
     return Outline(first or last, last, status, end)
+
+
+def read_last_histories(run_dir: StrPath) -> dict[str, Any]:
+    """Histories of the last event that carries any.
+
+    Raises
+    ------
+    RunError
+        If there is no events file.
+    """
+    with _opened(run_dir) as descriptor:
+        for line in _lines_backwards(descriptor):
+            histories = (parse_event(line) or {}).get("histories")
+            if isinstance(histories, dict) and histories:
+                return histories
+    return {}
 
 
 def events_file(run_dir: StrPath) -> str:
@@ -121,7 +146,19 @@ def events_file(run_dir: StrPath) -> str:
 def parse_event(line: bytes) -> dict[str, Any] | None:
     """Event in a line, or None where the line is blank, torn or no event."""
     event = parse_object(line) if line.strip() else None
-    return event if event is not None and isinstance(event.get("moment"), str) else None
+    if event is None or not isinstance(event.get("moment"), str):
+        return None
+    for name, kind in _KINDS.items():
+        if not isinstance(event.get(name), kind):  # from elsewhere: anything
+            event[name] = None
+    if not is_epoch(event["epoch"]):
+        event["epoch"] = None
+    return event
+
+
+def is_epoch(value: object) -> bool:
+    """Whether a value can number an epoch; what is beyond reason would fill the memory."""
+    return isinstance(value, int) and 0 <= value < _MOST_EPOCHS
 
 
 def _first_event(descriptor: int) -> dict[str, Any] | None:
@@ -163,10 +200,10 @@ def _moment_of(line: bytes) -> str | None:
 
 
 def _without_histories(line: bytes) -> bytes:
-    """Line with its histories cut out, most of its length, unless an autoencoder wrote them."""
+    """Line with its histories cut out, which are most of its length."""
     start = line.find(b'"histories": {')
-    end = line.find(b"}", start)
-    if start < 0 or end < 0 or line.find(b'"rec_', start, end) >= 0:
+    end = line.find(b"}", start)  # histories are lists of numbers: no brace inside
+    if start < 0 or end < 0:
         return line
     return b"".join((line[:start], b'"histories": {', line[end:]))
 
@@ -175,10 +212,26 @@ def _lines_backwards(descriptor: int) -> Iterator[bytes]:
     position, size, rest = os.lseek(descriptor, 0, os.SEEK_END), _BLOCK, b""
     while position > 0:
         start = max(0, position - size)
-        rest, *lines = (os.pread(descriptor, position - start, start) + rest).split(b"\n")
-        yield from reversed(lines)
-        position, size = start, size * 2
+        chunk = os.pread(descriptor, position - start, start) + rest
+        end = len(chunk)
+        while (newline := chunk.rfind(b"\n", 0, end)) >= 0:
+            yield chunk[newline + 1 : end]
+            end = newline
+        rest, position, size = chunk[:end], start, size * 2
     yield rest
+
+
+@contextmanager
+def _opened(run_dir: StrPath) -> Generator[int]:
+    path = events_file(run_dir)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
 def _unreadable(path: str, error: OSError) -> RunError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -66,8 +67,8 @@ def infer_meta(
     loop = loop_of(config)
     fields = {
         "schema_version": SCHEMA_VERSION,
-        "level": value_at(config, "meta.level") or "sim_event",
-        "goal": value_at(config, "meta.goal") or loop.goal,
+        "level": _text_at(config, "meta.level") or "sim_event",
+        "goal": _text_at(config, "meta.goal") or loop.goal,
         "dataset_name": _dataset_name(config),
         "model_family": loop.family,
         "process_groups": infer_process_groups(config),
@@ -111,12 +112,28 @@ def read_meta(run_dir: StrPath) -> dict[str, Any]:
     RunError
         If neither the file nor a configuration can be read.
     """
-    facts = Path(run_dir) / "facts"
-    meta = read_object(facts / "meta.json")
-    override = read_object(facts / "meta_override.json")
+    meta = stored_meta(run_dir)
+    override = read_object(Path(run_dir) / "facts" / "meta_override.json")
     if meta is None:
         return infer_meta(read_config(run_dir), override, source="backfill")
     return overridden(meta, override)
+
+
+def stored_meta(run_dir: StrPath) -> dict[str, Any] | None:
+    """Content of ``facts/meta.json``; None where there is no such file.
+
+    Raises
+    ------
+    RunError
+        If it can't be read, or holds something else.
+    """
+    path = f"{os.fspath(run_dir)}/facts/meta.json"
+    meta = read_object(path)
+    if meta is None:
+        return None
+    if not _is_meta(meta):
+        raise RunError(f"{path} holds no meta of a run", do="run thesis-facts backfill-meta")
+    return meta
 
 
 def overridden(meta: dict[str, Any], override: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -146,23 +163,36 @@ def apply_override(
         fields["datatreatment"] = {**(meta.get("datatreatment") or {}), **treatment}
     groups = override.get("process_groups")
     if groups is not None:
-        fields["process_groups"] = canonical_groups(_checked_groups(groups), signal_last)
+        if not _are_groups(groups):
+            raise RunError(
+                "meta_override.json holds no classes",
+                key="process_groups",
+                found=groups,
+                expected="a list of classes, each a list of process names",
+            )
+        fields["process_groups"] = canonical_groups(groups, signal_last)
     return {**meta, **_complete(fields, "override")}
 
 
-def _checked_groups(groups: Any) -> list[list[str]]:
-    is_groups = isinstance(groups, list) and all(
-        isinstance(names, list) and names and all(isinstance(name, str) for name in names)
-        for names in groups
+def _is_meta(meta: Mapping[str, Any]) -> bool:
+    """Whether the fields that are read have the types that they should have."""
+    texts = [meta.get(name) for name in ("level", "goal", "dataset_name", "model_family")]
+    groups, reasons = meta.get("process_groups"), meta.get("needs_review_reason") or []
+    return (
+        all(text is None or isinstance(text, str) for text in texts)
+        and isinstance(meta.get("datatreatment") or {}, dict)
+        and (groups is None or _are_groups(groups))
+        and isinstance(reasons, list)
+        and all(isinstance(reason, str) for reason in reasons)
     )
-    if not is_groups:
-        raise RunError(
-            "meta_override.json holds no classes",
-            key="process_groups",
-            found=groups,
-            expected="a list of classes, each a list of process names",
-        )
-    return groups
+
+
+def _are_groups(value: Any) -> bool:
+    """Whether a value is a list of classes, each a list of process names."""
+    return isinstance(value, list) and all(
+        isinstance(names, list) and names and all(isinstance(name, str) for name in names)
+        for names in value
+    )
 
 
 def _complete(fields: dict[str, Any], source: str) -> dict[str, Any]:
@@ -203,8 +233,13 @@ def _confidence(name: str, value: Any) -> str:
 
 
 def _dataset_name(config: Mapping[str, Any]) -> str | None:
-    name = value_at(config, "data.dataset_name")
-    if not name:
-        path = value_at(config, "data.path")
-        name = PurePosixPath(path).stem if isinstance(path, str) else None
+    name = _text_at(config, "data.dataset_name")
+    if name is None:
+        path = _text_at(config, "data.path")
+        name = PurePosixPath(path).stem if path else None
     return name.replace("-", "").replace("_", "") if name else None
+
+
+def _text_at(config: Mapping[str, Any], key: str) -> str | None:
+    value = value_at(config, key)
+    return value if isinstance(value, str) else None

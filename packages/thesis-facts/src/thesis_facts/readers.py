@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import gc
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
 import polars as pl
+import polars.selectors as cs
 
 from thesis_facts.configs import read_config
-from thesis_facts.discovery import StrPaths, discover_runs, find_runs
+from thesis_facts.discovery import Found, StrPaths, discover_runs, find_runs
 from thesis_facts.errors import RunError, ThesisError
 from thesis_facts.events import COMPLETE, CRASHED, read_events
 from thesis_facts.histories import read_histories
@@ -90,8 +93,16 @@ def load_runs(
     """
     if engine not in ("pandas", "polars"):
         raise RunError("unknown engine", found=repr(engine), expected="pandas or polars")
-    found = find_runs(sweep_dir, run_dirs)
-    skipped = list(found.skipped)
+    with _no_garbage_collection():
+        found = find_runs(sweep_dir, run_dirs)
+        skipped = list(found.skipped)
+        facts = _read_all(found, require_complete, skipped)
+        facts, scalars = _parse_scalars(facts, skipped)
+        runs = runs_table(facts, summarise(scalars, [run.best_epoch for run in facts]))
+        return _assemble(runs, scalars, sorted(skipped), engine)
+
+
+def _read_all(found: Found, require_complete: bool, skipped: list[Skipped]) -> list[RunFacts]:
     facts = []
     for run_dir in found.run_dirs:
         run = _read_or_skip(run_dir, found.overrides.get(run_dir), skipped)
@@ -101,9 +112,19 @@ def load_runs(
             skipped.append((run_dir, _why_not_complete(run)))
         else:
             facts.append(run)
-    facts, scalars = _parse_scalars(facts, skipped)
-    runs = runs_table(facts, summarise(scalars, [run.best_epoch for run in facts]))
-    return _assemble(runs, scalars, sorted(skipped), engine)
+    return facts
+
+
+@contextmanager
+def _no_garbage_collection() -> Generator[None]:
+    """Spare a tenth of the time: nothing is garbage before the tables stand."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _read_or_skip(
@@ -168,8 +189,17 @@ def _assemble(
     spans = dict(zip(order, pairwise(edges), strict=True))
     frames: tuple[Frame, Frame] = (runs, epochs)
     if engine == "pandas":
-        frames = (runs.to_pandas(), epochs.to_pandas())
+        frames = (_to_pandas(runs), _to_pandas(epochs, split_blocks=True))
     return Runs(*frames, order, skipped, _PerEpoch(frames[1], spans))
+
+
+def _to_pandas(table: pl.DataFrame, **options: bool) -> Frame:
+    """The table in pandas; its long form in blocks of one column, which are made without a copy."""
+    frame = table.to_pandas(**options)
+    for name in table.select(cs.numeric()).columns:
+        if not frame[name].to_numpy().flags.writeable:  # memory that polars still owns
+            frame[name] = frame[name].to_numpy(copy=True)
+    return frame
 
 
 class _PerEpoch(Mapping[str, Frame]):

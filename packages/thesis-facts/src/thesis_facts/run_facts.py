@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import orjson
-
-from thesis_facts.axes import axes_from, settle_axes
-from thesis_facts.configs import read_config
+from thesis_facts.axes import infer_axes, settle_axes, stored_axes
+from thesis_facts.configs import config_sha1, read_config
 from thesis_facts.errors import RunError
-from thesis_facts.events import Outline, read_outline
+from thesis_facts.events import Outline, is_epoch, read_last_histories, read_outline
 from thesis_facts.json_objects import read_bytes, read_object
-from thesis_facts.meta import infer_meta, overridden
+from thesis_facts.meta import infer_meta, overridden, stored_meta
 from thesis_facts.overrides import parse_overrides, read_overrides
 
 T = TypeVar("T")
@@ -35,7 +32,7 @@ class RunFacts:
     axes, meta
         Of ``axes.json`` and ``meta.json``, or inferred from the configuration.
     config_sha1
-        Hash of the content of the configuration, the same for JSON and YAML; None without one.
+        Hash of the file that holds its configuration; None where there is none.
     overrides
         Values by key, as on the command line.
     """
@@ -65,7 +62,7 @@ class RunFacts:
     def best_epoch(self) -> int | None:
         """Epoch of the best checkpoint, where the run says so."""
         epoch = (self.outline.end or {}).get("best_epoch")
-        return epoch if isinstance(epoch, int) else None
+        return epoch if is_epoch(epoch) else None
 
     @property
     def git_commit(self) -> str | None:
@@ -76,11 +73,16 @@ class RunFacts:
             commit = text.decode("ascii", "ignore").strip() or None
         return commit
 
-    def loss_term(self, name: str, epoch: int) -> float | None:
-        """Term of an autoencoder's loss ("recon", "codebook", "rec_globals") at an epoch."""
-        histories = (self.outline.end or self.outline.last).get("histories") or {}
-        history = histories.get(_LOSS_TERMS[name]) or []
-        return history[epoch] if 0 <= epoch < len(history) else None
+    def loss_terms(self, epoch: int | None) -> dict[str, float | None]:
+        """Terms of an autoencoder's loss at an epoch: recon, codebook, rec_globals."""
+        if epoch is None or self.meta.get("model_family") != "ae":
+            return {}
+        histories = _if_readable(read_last_histories, self.run_dir) or {}
+        return {
+            term: history[epoch]
+            for term, name in _LOSS_TERMS.items()
+            if isinstance(history := histories.get(name), list) and epoch < len(history)
+        }
 
 
 def read_run(run_dir: str, overrides: list[str] | None = None) -> RunFacts:
@@ -103,27 +105,24 @@ def read_run(run_dir: str, overrides: list[str] | None = None) -> RunFacts:
     """
     facts = f"{run_dir}/facts"
     outline = read_outline(run_dir)
-    config = _if_readable(read_config, run_dir)
+    meta = _if_readable(stored_meta, run_dir)
     axes = _if_readable(read_object, f"{facts}/axes.json")
-    meta = _if_readable(read_object, f"{facts}/meta.json")
-    if meta is None:
-        meta = {} if config is None else infer_meta(config, source="backfill")
+    known_axes = stored_axes(axes, (meta or {}).get("model_family"))
+    if meta is None or known_axes is None:
+        config = _if_readable(read_config, run_dir)  # slow where it is YAML
+        if config is not None:
+            meta = infer_meta(config, source="backfill") if meta is None else meta
+            known_axes = infer_axes(config) if known_axes is None else known_axes
     texts = read_overrides(run_dir) if overrides is None else overrides
     return RunFacts(
         run_dir=run_dir,
         outline=outline,
         scalars=_if_readable(read_bytes, f"{facts}/scalars.csv"),
-        axes=settle_axes(axes or {}) if config is None else axes_from(axes, config),
-        meta=overridden(meta, read_object(f"{facts}/meta_override.json")),
-        config_sha1=None if config is None else config_sha1(config),
+        axes=settle_axes(axes or {}) if known_axes is None else known_axes,
+        meta=overridden(meta or {}, read_object(f"{facts}/meta_override.json")),
+        config_sha1=_if_readable(config_sha1, run_dir),
         overrides=parse_overrides(texts),
     )
-
-
-def config_sha1(config: Mapping[str, Any]) -> str:
-    """Hash of the content of a configuration, whatever file it came from."""
-    content = orjson.dumps(config, default=str, option=orjson.OPT_SORT_KEYS)
-    return hashlib.sha1(content, usedforsecurity=False).hexdigest()
 
 
 def _if_readable(read: Callable[[str], T | None], path: str) -> T | None:

@@ -36,7 +36,6 @@ _TREATMENT = (
     "feature_set_version",
     "normalization",
 )
-_LOSS_TERMS = ("recon", "codebook", "rec_globals")
 _NUMBERS = ("seed", "n_classes", "datatreatment.id_embed_dim", "total_time_s")
 
 
@@ -102,13 +101,9 @@ def _results(runs: Sequence[RunFacts], best_epochs: list[int | None]) -> dict[st
         "config_sha1": [run.config_sha1 for run in runs],
         "error": [run.outline.error for run in runs],
     }
-    for term in _LOSS_TERMS:
-        values = [
-            None if epoch is None else run.loss_term(term, epoch)
-            for run, epoch in zip(runs, best_epochs, strict=True)
-        ]
-        if any(value is not None for value in values):
-            columns[f"loss.{term}_best"] = values
+    terms = [run.loss_terms(epoch) for run, epoch in zip(runs, best_epochs, strict=True)]
+    for term in dict.fromkeys(term for of_run in terms for term in of_run):
+        columns[f"loss.{term}_best"] = [of_run.get(term) for of_run in terms]
     return columns
 
 
@@ -122,12 +117,11 @@ def _series(name: str, values: list[Any]) -> pl.Series:
     kinds = {type(value) for value in values} - {type(None)}
     if not kinds:
         return pl.Series(name, values, dtype=pl.Float64 if name in _NUMBERS else pl.String)
-    if kinds == {int, float}:
-        return pl.Series(name, values, dtype=pl.Float64, strict=False)
-    if len(kinds) == 1 and kinds <= {str, int, float, bool}:
+    if kinds == {int, float} or (len(kinds) == 1 and kinds <= {str, int, float, bool}):
+        kind = pl.Float64 if kinds == {int, float} else None
         try:
-            return pl.Series(name, values)
-        except OverflowError:  # an integer beyond 64 bits
+            return pl.Series(name, values, dtype=kind, strict=kind is None)
+        except (OverflowError, pl.exceptions.PolarsError):  # an integer beyond 64 bits
             pass
     texts = [None if value is None else as_text(value) for value in values]
     return pl.Series(name, texts, dtype=pl.String)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 from thesis_facts.durable import StrPath
 from thesis_facts.errors import RunError
-from thesis_facts.events import epoch_events, read_events
+from thesis_facts.events import epoch_events, is_epoch, read_events
 
 Row = dict[str, Any]
 
@@ -85,7 +86,7 @@ def rows_from_events(run_dir: StrPath) -> list[Row]:
         {
             "epoch": event["epoch"],
             "split": "val",
-            **{name: event.get(name) for name in _EVENT_FIELDS},
+            **{name: event[name] for name in _EVENT_FIELDS},
             **_metric_columns(event.get("metrics")),
         }
         for event in epoch_events(read_events(run_dir))
@@ -94,7 +95,7 @@ def rows_from_events(run_dir: StrPath) -> list[Row]:
 
 def _metric_columns(metrics: Any) -> Row:
     items = metrics.items() if isinstance(metrics, Mapping) else ()
-    return {f"metric_{name}": value for name, value in items if _is_number(value)}
+    return {f"metric_{name}": float(value) for name, value in items if _is_number(value)}
 
 
 def _row(header: list[str], cells: list[str]) -> Row | None:
@@ -102,7 +103,7 @@ def _row(header: list[str], cells: list[str]) -> Row | None:
         row = {name: _value(name, cell) for name, cell in zip(header, cells, strict=True)}
     except ValueError:
         return None
-    return row if row["epoch"] is not None and row["split"] else None
+    return row if is_epoch(row["epoch"]) and row["split"] else None
 
 
 def _value(name: str, cell: str) -> Any:
@@ -117,4 +118,6 @@ def _value(name: str, cell: str) -> Any:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    # an integer beyond all floats is no measurement
+    is_real = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_real and abs(value) <= sys.float_info.max

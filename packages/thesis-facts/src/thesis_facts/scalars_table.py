@@ -17,6 +17,9 @@ from thesis_facts.scalars import Row
 RUN = "run"
 """Column with the position of a row's run in the sequence that was given."""
 
+_BATCH = 1024
+"""Files parsed at once: enough to start the parser seldom, few enough to bound the memory."""
+
 Member = tuple[int, bytes]
 """Position of a run, and the content of its scalars file."""
 
@@ -46,7 +49,8 @@ def parse_many(files: Sequence[bytes | None]) -> tuple[pl.DataFrame, list[int]]:
             left.append(position)
     tables: list[pl.DataFrame] = []
     for header, members in groups.items():
-        _parse_group(header, members, tables, left)
+        for start in range(0, len(members), _BATCH):
+            _parse_group(header, members[start : start + _BATCH], tables, left)
     return stack(tables), sorted(left)
 
 
@@ -65,7 +69,8 @@ def stack(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
         return pl.DataFrame(schema={RUN: pl.Int32, **_schema(["epoch", "split"])})
     if len(tables) == 1:
         return tables[0]
-    return pl.concat(tables, how="diagonal").sort(RUN, maintain_order=True)
+    table = pl.concat(tables, how="diagonal")
+    return table if table[RUN].is_sorted() else table.sort(RUN, maintain_order=True)
 
 
 def _parse_group(
@@ -91,27 +96,83 @@ def _parse_joined(header: bytes, members: list[Member]) -> pl.DataFrame | None:
     names = header.rstrip(b"\r").decode("utf-8", "replace").split(",")
     if len(set(names)) < len(names) or not {"epoch", "split"} <= set(names):
         return None
-    start = len(header) + 1
-    lines = [text.count(b"\n", start) for _, text in members]
-    text = b"".join(memoryview(text)[start:] for _, text in members)
+    bodies = [memoryview(text)[len(header) + 1 :] for _, text in members]
+    text = b"".join(bodies)
+    ends = np.cumsum([len(body) for body in bodies])
     if header.endswith(b"\r"):
-        text = text.replace(b"\r\n", b"\n")
-    # the parser refuses a line that is too long, but fills one that is too short
-    commas = np.count_nonzero(np.frombuffer(text, np.uint8) == ord(","))
-    if commas != sum(lines) * (len(names) - 1):
+        text, ends = _with_plain_line_ends(text, ends)
+    characters = np.frombuffer(text, np.uint8)
+    lines = np.flatnonzero(characters == ord("\n"))
+    starts = np.concatenate(([0], lines[:-1] + 1))
+    is_comma = (characters == ord(",")).view(np.uint8)
+    if not (np.add.reduceat(is_comma, starts, dtype=np.int16) == len(names) - 1).all():
         return None
+    empty = _empty_at_the_end(characters, lines, len(names))
+    common = int(np.partition(empty, len(lines) // 10)[len(lines) // 10])
+    table = _read_csv(text, names, len(names) - common)
+    if table is None or table.height != len(lines):
+        return None
+    if common:
+        rows = np.flatnonzero(empty < common)
+        fuller = b"".join(text[starts[row] : lines[row] + 1] for row in rows)
+        table = _with_sparse_columns(table, rows, _read_csv(fuller, names, len(names)))
+    if table is None or table["epoch"].has_nulls() or table["split"].has_nulls():
+        return None
+    per_file = np.diff(np.searchsorted(lines, ends), prepend=0)
+    positions = np.array([position for position, _ in members], dtype=np.int32)
+    runs = pl.Series(RUN, np.repeat(positions, per_file))
+    return table.select(runs, pl.all())
+
+
+def _empty_at_the_end(characters: np.ndarray, lines: np.ndarray, width: int) -> np.ndarray:
+    """Number of empty cells at the end of each line.
+
+    The metrics of the test are columns of every row, and a value of one row a run: skipping them
+    halves the time.
+    """
+    empty = np.zeros(len(lines), dtype=np.int16)
+    is_empty = np.ones(len(lines), dtype=bool)
+    for distance in range(1, width):
+        is_empty &= characters[lines - distance] == ord(",")
+        if not is_empty.any():
+            break
+        empty += is_empty
+    return empty
+
+
+def _read_csv(text: bytes, names: list[str], n_columns: int) -> pl.DataFrame | None:
+    """First columns of a text; None where a cell is not what its column says."""
     schema = _schema(names)
+    if not text:
+        return pl.DataFrame(schema=schema)
     try:
-        table = pl.read_csv(text, has_header=False, schema=schema, quote_char=None)
+        table = pl.read_csv(
+            text, has_header=False, schema=schema, quote_char=None, columns=list(range(n_columns))
+        )
     except pl.exceptions.PolarsError:
         return None
-    if table.height != sum(lines) or table["epoch"].has_nulls() or table["split"].has_nulls():
+    numbers = pl.col(name for name in table.columns if schema[name] == pl.Float64)
+    return table.with_columns(pl.when(numbers.is_finite()).then(numbers))
+
+
+def _with_sparse_columns(
+    table: pl.DataFrame, rows: np.ndarray, fuller: pl.DataFrame | None
+) -> pl.DataFrame | None:
+    """Table with the columns that only a few of its rows have."""
+    if fuller is None:
         return None
-    positions = np.array([position for position, _ in members], dtype=np.int32)
-    runs = pl.Series(RUN, np.repeat(positions, lines))
-    numbers = [name for name, kind in schema.items() if kind == pl.Float64]
-    values = pl.col(numbers)
-    return table.with_columns(runs, pl.when(values.is_finite()).then(values)).select(RUN, *names)
+    columns = []
+    for name in fuller.columns[table.width :]:
+        values = np.full(table.height, np.nan)
+        values[rows] = fuller[name].to_numpy()
+        columns.append(pl.Series(name, values, nan_to_null=True))
+    return table.with_columns(columns)
+
+
+def _with_plain_line_ends(text: bytes, ends: np.ndarray) -> tuple[bytes, np.ndarray]:
+    """Text, and where its files end, without the carriage returns of Python's csv writer."""
+    before = np.cumsum(np.frombuffer(text, np.uint8) == ord("\r"))
+    return text.replace(b"\r", b""), ends - before[ends - 1]
 
 
 def _schema(names: Sequence[str]) -> dict[str, type[pl.DataType]]:

@@ -35,9 +35,11 @@ def summarise(scalars: pl.DataFrame, best_epochs: Sequence[int | None]) -> pl.Da
     scalars = scalars.with_columns(pl.lit(None, dtype=pl.Float64).alias(name) for name in missing)
     known = pl.Series("known", best_epochs, dtype=pl.Int64).gather(scalars[RUN])
     table = pl.DataFrame({RUN: range(len(best_epochs))}, schema={RUN: pl.Int32})
+    test = scalars[(scalars["split"] == "test").arg_true()]
+    trained = [name for name in metrics if scalars[name].count() > test[name].count()]
     for part in (
-        _of_validation(scalars.with_columns(known), metrics),
-        _of_test(scalars, metrics),
+        _of_validation(scalars.with_columns(known), trained),
+        test.group_by(RUN).agg(pl.col(name).last().alias(f"{name}_test") for name in metrics),
         _of_resources(scalars),
     ):
         table = table.join(part, on=RUN, how="left")
@@ -46,21 +48,26 @@ def summarise(scalars: pl.DataFrame, best_epochs: Sequence[int | None]) -> pl.Da
 
 
 def _of_validation(scalars: pl.DataFrame, metrics: list[str]) -> pl.DataFrame:
+    names = ["val_loss", *metrics]
+    rows = scalars.lazy().filter(pl.col("split") == "val")
+    rows = rows.select(RUN, "epoch", "known", *names).collect()
     is_known = pl.when(pl.col("epoch") == pl.col("known")).then(0.0)
     badness = pl.when(pl.col("known").is_null()).then(pl.col("val_loss")).otherwise(is_known)
-    rows = scalars.filter(pl.col("split") == "val").with_columns(badness.alias("badness"))
-    best = pl.col("badness").arg_min()
-    named = {"val_loss": "loss.total", **{name: name for name in metrics}}
-    return rows.group_by(RUN).agg(
-        pl.col("epoch").get(best).alias("best_epoch"),
-        *(pl.col(name).get(best).alias(f"{out}_best") for name, out in named.items()),
-        *(pl.col(name).last().alias(f"{out}_final") for name, out in named.items()),
+    picked = rows.with_row_index("row").with_columns(badness.alias("badness"))
+    picked = picked.group_by(RUN).agg(
+        pl.col("row").get(pl.col("badness").arg_min()).alias("best"),
+        pl.col("row").last().alias("final"),
     )
-
-
-def _of_test(scalars: pl.DataFrame, metrics: list[str]) -> pl.DataFrame:
-    rows = scalars.filter(pl.col("split") == "test")
-    return rows.group_by(RUN).agg(pl.col(name).last().alias(f"{name}_test") for name in metrics)
+    columns = {name: name.replace("val_loss", "loss.total") for name in names}
+    return rows.select(
+        picked[RUN],
+        pl.col("epoch").gather(picked["best"]).alias("best_epoch"),
+        *(
+            pl.col(name).gather(picked[which]).alias(f"{column}_{which}")
+            for which in ("best", "final")
+            for name, column in columns.items()
+        ),
+    )
 
 
 def _of_resources(scalars: pl.DataFrame) -> pl.DataFrame:

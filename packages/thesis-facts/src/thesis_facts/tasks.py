@@ -60,5 +60,5 @@ def _labels(value: Any) -> list[int]:
         value = [] if value is None else [value]
     try:
         return [int(label) for label in value]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return []

@@ -15,13 +15,15 @@ _ORDER_NAMES = {"input_order": "input_order", "pt_ordered": "pt_sorted", "shuffl
 def infer_treatment(config: Mapping[str, Any]) -> dict[str, Any]:
     """Data treatment of a run; "unknown" wherever the configuration proves nothing."""
     globals_present = value_at(config, "data.globals.present")
+    if not isinstance(globals_present, bool):
+        globals_present = UNKNOWN
     return {
         "token_order": infer_token_order(config),
         "tokenization": _tokenization(config),
         "pid_encoding": _pid_encoding(config),
         "id_embed_dim": value_at(config, "classifier.model.tokenizer.id_embed_dim"),
         "met_rep": {True: "met_metphi", False: "none"}.get(globals_present, UNKNOWN),
-        "globals_included": UNKNOWN if globals_present is None else globals_present,
+        "globals_included": globals_present,
         "feature_set_version": "v1",
         "normalization": value_at(config, "data.norm") or UNKNOWN,
     }
