@@ -53,6 +53,8 @@ def _run_job(cfg: DictConfig) -> float:
     except ConfigError as error:
         _leave_no_run(run_dir, error, in_sweep, resuming)
         raise
+    # At once, since loading torch takes seconds.
+    print(f"{config.loop} in {_shown(run_dir)}", file=sys.stderr, flush=True)
     try:
         results = find_loop(config.loop)(cfg)
     except Interrupted as stop:
