@@ -1,7 +1,7 @@
 """Time ``load_runs`` beside a plain read of the bytes it needs.
 
     python benchmarks/load_runs.py                # 1,000 runs of 50 epochs
-    python benchmarks/load_runs.py --runs 10000   # the same, ten times as many
+    python benchmarks/load_runs.py --runs 10000 --no-epoch-histories   # 0.6 GB instead of 3
 
 The runs are written to a temporary folder in the form that a live run leaves them: histories in
 every epoch event (which makes the events file far longer than what a table needs of it), train and

@@ -145,7 +145,14 @@ def read_axes(run_dir: StrPath) -> AxesDict:
     except RunError:
         family = None
     axes = stored_axes(stored, family)
-    return infer_axes(read_config(run_dir)) if axes is None else axes
+    if axes is not None:
+        return axes
+    try:
+        return infer_axes(read_config(run_dir))
+    except RunError:
+        if stored is None:
+            raise
+        return settle_axes(stored)
 
 
 def stored_axes(stored: Mapping[str, Any] | None, family: str | None) -> AxesDict | None:

@@ -11,12 +11,11 @@ import re
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from thesis_facts.durable import StrPath
 from thesis_facts.errors import RunError
-from thesis_facts.json_objects import parse_object
+from thesis_facts.json_objects import parse_object, read_bytes
 
 COMPLETE, CRASHED, INCOMPLETE = "complete", "crashed", "incomplete"
 
@@ -77,13 +76,11 @@ def read_events(run_dir: StrPath) -> list[dict[str, Any]]:
     RunError
         If there is no events file, or it can't be read.
     """
-    path = events_file(run_dir)
-    try:
-        lines = Path(path).read_bytes().split(b"\n")
-    except OSError as error:
-        raise _unreadable(path, error) from error
+    text = read_bytes(events_file(run_dir))
+    if text is None:
+        raise RunError("no events", key=events_file(run_dir))
     events: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for line in lines:
+    for line in text.split(b"\n"):
         event = parse_event(line)
         if event is not None:
             key = tuple(event.get(name) for name in ("moment", "epoch", "step", "split"))
@@ -230,11 +227,7 @@ def _opened(run_dir: StrPath) -> Generator[int]:
             yield descriptor
         finally:
             os.close(descriptor)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise RunError("no events", key=path) from error
     except OSError as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: str, error: OSError) -> RunError:
-    if isinstance(error, (FileNotFoundError, NotADirectoryError)):
-        return RunError("no events", key=path)
-    return RunError(f"can't read {path}", found=error.strerror)
+        raise RunError(f"can't read {path}", found=error.strerror) from error

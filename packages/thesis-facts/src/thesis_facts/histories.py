@@ -8,7 +8,7 @@ from typing import Any
 
 from thesis_facts.durable import StrPath
 from thesis_facts.events import epoch_events, read_events
-from thesis_facts.scalars import read_scalar_rows
+from thesis_facts.scalars import is_number, read_scalar_rows
 
 History = list[float | None]
 Value = tuple[str, int, Any]
@@ -45,7 +45,7 @@ def read_histories(run_dir: StrPath) -> dict[str, History]:
     for sources in (_from_scalars(run_dir), _from_epochs(events), _from_histories(events)):
         for name, epoch, value in sources:
             length = max(length, epoch + 1)
-            if value is not None:
+            if is_number(value):
                 values[name][epoch] = value
     return {name: [history.get(e) for e in range(length)] for name, history in values.items()}
 

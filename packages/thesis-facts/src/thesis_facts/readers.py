@@ -78,8 +78,11 @@ def load_runs(
     Returns
     -------
     Runs
-        Tables of the runs and of their epochs. A run that can't be read never stops the others:
-        it stands in ``skipped`` with the reason.
+        Tables of the runs and of their epochs. In ``runs`` the axes and the fields of the meta
+        stand under their own names, overrides under the shortest free ending of their key; a
+        metric is ``metric_X_best`` at ``best_epoch``, ``_final`` at the last epoch, ``_test`` at
+        the end; ``epochs`` were asked for, ``epochs_run`` were trained. A run that can't be read
+        never stops the others: it stands in ``skipped`` with the reason.
 
     Raises
     ------
@@ -142,7 +145,7 @@ def _read_or_skip(
 
 def _why_not_complete(run: RunFacts) -> str:
     if run.outline.status == CRASHED:
-        return f"crashed: {run.outline.error}"
+        return f"crashed: {run.outline.error or 'for an unknown reason'}"
     return f"incomplete: its last event is {run.outline.last['moment']}"
 
 
@@ -189,7 +192,8 @@ def _assemble(
     spans = dict(zip(order, pairwise(edges), strict=True))
     frames: tuple[Frame, Frame] = (runs, epochs)
     if engine == "pandas":
-        frames = (_to_pandas(runs), _to_pandas(epochs, split_blocks=True))
+        # The copy joins its hundred single columns: pandas warns who adds one to them.
+        frames = (_to_pandas(runs).copy(), _to_pandas(epochs, split_blocks=True))
     return Runs(*frames, order, skipped, _PerEpoch(frames[1], spans))
 
 

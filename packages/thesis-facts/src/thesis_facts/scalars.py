@@ -93,9 +93,15 @@ def rows_from_events(run_dir: StrPath) -> list[Row]:
     ]
 
 
+def is_number(value: Any) -> bool:
+    """Whether a value can be a measurement; an integer beyond all floats is none."""
+    is_real = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_real and abs(value) <= sys.float_info.max
+
+
 def _metric_columns(metrics: Any) -> Row:
     items = metrics.items() if isinstance(metrics, Mapping) else ()
-    return {f"metric_{name}": float(value) for name, value in items if _is_number(value)}
+    return {f"metric_{name}": float(value) for name, value in items if is_number(value)}
 
 
 def _row(header: list[str], cells: list[str]) -> Row | None:
@@ -115,9 +121,3 @@ def _value(name: str, cell: str) -> Any:
     if not math.isfinite(number):
         return None
     return int(number) if name == "epoch" else number
-
-
-def _is_number(value: Any) -> bool:
-    # an integer beyond all floats is no measurement
-    is_real = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_real and abs(value) <= sys.float_info.max
