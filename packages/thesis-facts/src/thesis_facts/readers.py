@@ -193,15 +193,15 @@ def _assemble(
     frames: tuple[Frame, Frame] = (runs, epochs)
     if engine == "pandas":
         # The copy joins its hundred single columns: pandas warns who adds one to them.
-        frames = (_to_pandas(runs).copy(), _to_pandas(epochs, split_blocks=True))
+        frames = (runs.to_pandas().copy(), _to_pandas_in_columns(epochs))
     return Runs(*frames, order, skipped, _PerEpoch(frames[1], spans))
 
 
-def _to_pandas(table: pl.DataFrame, **options: bool) -> Frame:
-    """The table in pandas; its long form in blocks of one column, which are made without a copy."""
-    frame = table.to_pandas(**options)
+def _to_pandas_in_columns(table: pl.DataFrame) -> Frame:
+    """The table in pandas, a block a column: joining a million rows would take most of the time."""
+    frame = table.to_pandas(split_blocks=True)
     for name in table.select(cs.numeric()).columns:
-        if not frame[name].to_numpy().flags.writeable:  # memory that polars still owns
+        if not table[name].has_nulls():  # memory that polars still owns, and nobody may write to
             frame[name] = frame[name].to_numpy(copy=True)
     return frame
 
