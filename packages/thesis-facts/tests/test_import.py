@@ -38,6 +38,7 @@ PUBLIC = [
     "classification_metrics",
     "classification_report",
     "compare_runs",
+    "describe_file",
     "discover_runs",
     "effective_events",
     "efficiency_at_rejection",

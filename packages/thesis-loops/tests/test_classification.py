@@ -1,11 +1,14 @@
 """Losses, weights and scores of loops that tell processes apart."""
 
+import hashlib
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from small_runs import events_of
 from thesis_arch import load_model
 from thesis_data.batches import eval_batches
 from thesis_data.config import DataConfig
@@ -62,6 +65,14 @@ def test_scores_are_those_of_the_saved_model_on_raw_events(config, train, run_di
         assert scores.class_names == data.class_names
     signal = scores.logits[:, 1] - scores.logits[:, 0]
     assert results["test_auroc"] == pytest.approx(auroc(signal, scores.labels == 1))
+
+
+def test_facts_name_the_file_of_events_by_its_content(config, train, run_dir, toy_file):
+    train(config("transformer_classifier", run_dir=str(run_dir)))
+    dataset = events_of(run_dir)[0]["dataset"]
+    content = Path(toy_file).read_bytes()
+    assert dataset["size"] == len(content)
+    assert dataset["sha256"] == hashlib.sha256(content).hexdigest()
 
 
 def test_scores_are_bounded(config, train, run_dir):

@@ -15,6 +15,7 @@ _NAMES = {
     "compare": "Comparison compare_runs",
     "discovery": "discover_runs write_pointer",
     "errors": "ConfigError DataError LockedError RunError ThesisError explain",
+    "files": "describe_file",
     "histories": "read_histories",
     "locks": "run_lock",
     "meta": "infer_meta meta_hash read_meta write_meta",

@@ -48,6 +48,9 @@ from thesis_facts.errors import (
 from thesis_facts.errors import (
     explain as explain,
 )
+from thesis_facts.files import (
+    describe_file as describe_file,
+)
 from thesis_facts.histories import (
     read_histories as read_histories,
 )

@@ -16,6 +16,7 @@ from thesis_data.config import AugmentConfig, DataConfig
 from thesis_data.events import EventBatch, EventSplit
 from thesis_data.loading import EventData
 from thesis_facts.errors import ConfigError
+from thesis_facts.files import describe_file
 from thesis_facts.metrics import classification_metrics, classification_report
 from thesis_facts.scores import Scores, write_scores
 from thesis_loops.config import ClassifierSection, ClassifierTrainer, RunConfig, ScoresSettings
@@ -28,6 +29,7 @@ class Scorer(Protocol):
     """A model that scores events: logits [B, C] and an embedding [B, D]."""
 
     def event_scores(self, batch: EventBatch) -> dict[str, Tensor]: ...
+    def effective_axes(self) -> dict[str, Any]: ...
 
 
 def classifier_sections(config: RunConfig) -> tuple[ClassifierSection, DataConfig]:
@@ -76,6 +78,12 @@ def classification_job(
         steps_per_epoch=steps_per_epoch,
         metrics=epoch_metrics(trainer.metrics),
     )
+
+
+def begin_facts(run: Run, model: Scorer, events: DataConfig) -> None:
+    """The model is built: say what it is, how it computes, and which file it learns from."""
+    dataset = describe_file(events.path) if events.path is not None else None
+    run.recorder.begin(model.effective_axes(), numerics=run.numerics.describe(), dataset=dataset)
 
 
 def class_weights(labels: Tensor, n_classes: int, policy: str) -> Tensor | None:

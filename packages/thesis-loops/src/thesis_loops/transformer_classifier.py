@@ -12,6 +12,7 @@ from thesis_data.events import EventBatch
 from thesis_data.loading import EventData, load_events
 from thesis_facts.errors import ConfigError
 from thesis_loops.classification import (
+    begin_facts,
     class_weights,
     classification_job,
     classifier_sections,
@@ -56,7 +57,7 @@ def train(cfg: Mapping[str, Any]) -> dict[str, Any]:
         def eval_step(batch: EventBatch) -> StepOutput:
             return evaluation_output(model(batch), batch)
 
-        run.recorder.begin(model.effective_axes(), numerics=run.numerics.describe())
+        begin_facts(run, model, events)
         job = classification_job(run, trainer, model, data, events.augment, train_step, eval_step)
         fitted = fit(run, job)
         return conclude(run, model, data, fitted)

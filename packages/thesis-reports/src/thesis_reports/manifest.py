@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import logging
 import platform
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -13,10 +11,9 @@ from typing import Any
 
 import yaml
 
-from thesis_facts import write_atomic
+from thesis_facts import describe_file, write_atomic
 from thesis_reports.config import ReportConfig
 from thesis_reports.reproduce import command
-from thesis_reports.rounding import size
 from thesis_reports.selection import SelectedRuns
 
 SCHEMA_VERSION = 1
@@ -24,9 +21,6 @@ CHECKPOINT = "best_val.pt"
 
 _PACKAGES = ("thesis-reports", "thesis-facts", "numpy", "pandas", "matplotlib", "jinja2")
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # ten times as fast where it is built
-_LARGE = 1 << 30  # bytes; hashing this much takes seconds, so say what is going on
-
-logger = logging.getLogger(__name__)
 
 
 def build_manifest(
@@ -68,19 +62,6 @@ def package_versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return versions
-
-
-def describe_file(path: Path) -> dict[str, Any]:
-    """Path, size (bytes) and SHA-256 of a file; null where it is not at hand or unreadable."""
-    try:
-        n_bytes = path.stat().st_size
-        if n_bytes > _LARGE:
-            logger.info("Hashing %s (%s) …", path, size(n_bytes))
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return {"path": str(path), "size": None, "sha256": None}
-    return {"path": str(path), "size": n_bytes, "sha256": digest}
 
 
 def append_pointers(run_dirs: Iterable[str], report_id: str) -> list[str]:
