@@ -115,3 +115,11 @@ def test_the_saved_model_is_the_one_that_was_tested(ema_decay, loop, config, tra
     if ema_decay is not None:
         last = load_model(run_dir / "last.pt").state_dict()
         assert any((weights[name] != last[name]).any() for name in weights)
+
+
+def test_without_the_best_weights_the_last_validated_ones_are_tested(loop, config, train):
+    """With a moving average these are averaged weights, not those of the last step."""
+    stopping = {"enabled": False, "patience": 1, "min_delta": 0.0, "restore_best_weights": False}
+    changes = {"trainer__ema_decay": 0.99, "trainer__epochs": 1}  # so that last is also best
+    results = train(config(loop, trainer__early_stopping=stopping, **changes))
+    assert results == train(config(loop, **changes))

@@ -181,6 +181,10 @@ class _Fit:
         if self.run.settings.early_stopping.restore_best_weights and best is not None:
             self.job.model.load_state_dict(best["weights"])
             tested = self.stopping.best_epoch
+        else:  # the last weights, as the last epoch was validated: averaged where they are
+            with self.job.updater.evaluating():
+                judged = model_payload(self.job.model)["weights"]
+            self.job.model.load_state_dict(judged)
         self.job.model.eval()
         return Fitted(self.stopping.best_epoch, tested, self.run.recorder.histories)
 
