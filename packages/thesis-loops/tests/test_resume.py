@@ -11,6 +11,7 @@ import pytest
 from small_runs import events_of, numbers_of
 from thesis_facts.errors import RunError
 from thesis_loops.engine import fit as fit_module
+from thesis_loops.engine.checkpoints import Checkpoints
 from thesis_loops.engine.signals import Interrupted
 
 
@@ -87,6 +88,23 @@ def test_no_readable_checkpoint_is_said(config, train, run_dir):
 def test_resume_auto_starts_a_run_that_never_began(config, train, run_dir):
     train(config("test_mlp", run_dir=str(run_dir), resume="auto"))
     assert events_of(run_dir)[-1]["moment"] == "on_train_end"
+
+
+def test_a_run_killed_before_its_first_checkpoint_leaves_no_row_twice(
+    config, train, run_dir, tmp_path, monkeypatch
+):
+    """Facts of an epoch are written before the checkpoint: the power may fail between them."""
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    train(config("test_mlp", run_dir=str(tmp_path / "whole")))
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "save_last", die)
+        with pytest.raises(KeyboardInterrupt):
+            train(config("test_mlp", run_dir=str(run_dir)))
+    train(config("test_mlp", run_dir=str(run_dir), resume="auto"))
+    assert numbers_of(run_dir) == numbers_of(tmp_path / "whole")
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from typing import Any
 
 from thesis_facts.errors import ConfigError
 from thesis_facts.locks import run_lock
+from thesis_facts.writers import truncate_scalars
 from thesis_loops.config import RunConfig
 from thesis_loops.engine.checkpoints import Checkpoints
 from thesis_loops.engine.numerics import Numerics
@@ -16,7 +17,8 @@ from thesis_loops.engine.seeds import seed_everything
 from thesis_loops.engine.settings import TrainerSettings
 from thesis_loops.engine.signals import Interrupted, StopSignals
 
-# What may differ between a run and its continuation: it changes no number.
+# What may differ between a run and its continuation: it changes no number, but for the rounding
+# of another device.
 _FREE_TO_CHANGE = ("device", "env", "job_id", "logging", "objective", "resume", "run_dir")
 
 
@@ -70,6 +72,8 @@ def open_run(config: RunConfig, settings: TrainerSettings) -> Generator[Run]:
         )
         if resumed is not None:
             recorder.load_state_dict(resumed["recorder"], last_epoch=resumed["epoch"] - 1)
+        elif run_dir is not None:  # killed before its first checkpoint: all of it comes again
+            truncate_scalars(run_dir, last_epoch=-1)
         recorder.open()
         try:
             numerics = Numerics.choose(config.device, settings)
