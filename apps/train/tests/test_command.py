@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -182,7 +183,7 @@ def test_ctrl_c_leaves_a_run_that_the_printed_command_resumes(tmp_path):
     assert "Traceback" not in errors
     command = next(line for line in errors.splitlines() if "resume=auto" in line).split()
     (run_dir,) = runs_in(tmp_path)
-    assert command[0] == "thesis-train"
+    command = command[command.index("thesis-train") :]  # without a "uv run" before it
     assert f"run_dir=outputs/runs/{run_dir.name}" in command
 
     events = run_dir / "facts" / "events.jsonl"
@@ -193,6 +194,36 @@ def test_ctrl_c_leaves_a_run_that_the_printed_command_resumes(tmp_path):
     _, errors = again.communicate(timeout=120)
     assert again.returncode == 85, errors
     assert len(runs_in(tmp_path)) == 1
+
+
+def test_the_printed_command_resumes_one_job_of_a_sweep_from_a_file(tmp_path):
+    """The file asks for a sweep; the command must neither start it again nor miss the file."""
+    group = tmp_path / "mine" / "classifier" / "experiment"
+    group.mkdir(parents=True)
+    (group / "seeds.yaml").write_text(
+        "# @package _global_\n"
+        "defaults: [{override /hydra: experiment}]\n"
+        "hydra: {sweeper: {params: {general.trainer.seed: '1,2'}}}\n"
+    )
+    long = ("loop=test_mlp", "general.trainer.epochs=3000", "data.n_samples=200")
+    process = start(tmp_path, "--config-dir=mine", "classifier/experiment=seeds", *long)
+    wait_for(lambda: list(tmp_path.glob("outputs/runs/*/last.pt")), process)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 85, errors
+    (run_dir,) = runs_in(tmp_path)
+    line = next(line for line in errors.splitlines() if "resume=auto" in line)
+    command = shlex.split(line)
+
+    events = run_dir / "facts" / "events.jsonl"
+    size = events.stat().st_size
+    again = start(tmp_path, *command[command.index("thesis-train") + 1 :])
+    wait_for(lambda: events.stat().st_size > size, again)
+    again.send_signal(signal.SIGTERM)
+    _, errors = again.communicate(timeout=120)
+    assert again.returncode == 85, errors
+    assert runs_in(tmp_path) == [run_dir]
+    assert len(list(tmp_path.glob("outputs/multiruns/*"))) == 1
 
 
 def test_help_needs_no_torch_and_no_hydra():

@@ -23,7 +23,7 @@ from thesis_train.config import CONFIG_DIR
 from thesis_train.directories import register_resolvers
 from thesis_train.dispatch import find_loop
 from thesis_train.overrides import normalise
-from thesis_train.summary import summarise
+from thesis_train.summary import command_prefix, summarise
 
 
 def run_jobs(arguments: list[str]) -> None:
@@ -99,8 +99,16 @@ def _resume_command(run_dir: Path) -> str:
         for override in HydraConfig.get().overrides.task
         if override.split("=", 1)[0] not in ("run_dir", "resume")
     ]
-    words = [*given, f"run_dir={_shown(run_dir)}", "resume=auto"]
-    return f"thesis-train {shlex.join(words)}"
+    hydra_config = HydraConfig.get()
+    flags = [
+        f"--config-dir={source.path}"
+        for source in hydra_config.runtime.config_sources
+        if source.provider == "command-line"
+    ]
+    # One job alone, also where a config file asks for a sweep (hydra: experiment).
+    alone = ["hydra.mode=RUN"] if hydra_config.mode == RunMode.MULTIRUN else []
+    words = [*flags, *given, *alone, f"run_dir={_shown(run_dir)}", "resume=auto"]
+    return f"{command_prefix()}thesis-train {shlex.join(words)}"
 
 
 def _shown(path: Path) -> str:

@@ -22,8 +22,12 @@ def summarise(results: Mapping[str, Any], run_dir: str) -> str:
 
 def next_command(key: str, path: str) -> str:
     """The report of a run or sweep, ready to be pasted."""
-    prefix = "uv run " if "UV" in os.environ else ""  # uv sets it for what it runs
-    return f"{prefix}thesis-report {shlex.quote(f'{key}={path}')}"
+    return f"{command_prefix()}thesis-report {shlex.quote(f'{key}={path}')}"
+
+
+def command_prefix() -> str:
+    """What stands before a command of ours: uv says in UV that it ran this one."""
+    return "uv run " if "UV" in os.environ else ""
 
 
 def _classification(results: Mapping[str, Any]) -> list[str]:
