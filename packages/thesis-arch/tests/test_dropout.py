@@ -52,3 +52,11 @@ def test_the_mask_follows_torchs_seed():
         outs.append(ByteDropout(0.3)(torch.ones(1000)))
     assert torch.equal(outs[0], outs[1])
     assert not torch.equal(outs[0], outs[2])
+
+
+@pytest.mark.parametrize("probability", [0.001, 0.999])
+def test_extreme_probabilities_neither_switch_off_nor_drop_all(probability):
+    torch.manual_seed(0)
+    dropped = float((ByteDropout(probability)(torch.ones(1000, 1000)) == 0).double().mean())
+    assert abs(dropped - probability) < 1 / 256
+    assert 0 < dropped < 1

@@ -12,8 +12,8 @@ class ByteDropout(nn.Module):
 
     `torch.nn.functional.dropout` draws elements one after the other on CPUs, which costs a
     seventh of a training step of a small transformer. Here the probability is rounded to
-    1/256 (0.1 becomes 26/256) and the kept values are scaled by the rounded one, so that the
-    expectation is exact. Other devices use torch's own kernel.
+    1/256 (0.1 becomes 26/256; never 0 or 1) and the kept values are scaled by the rounded one, so
+    that the expectation is exact. Other devices use torch's own kernel.
 
     Parameters
     ----------
@@ -24,7 +24,8 @@ class ByteDropout(nn.Module):
     def __init__(self, probability: float) -> None:
         super().__init__()
         self.probability = probability
-        self.dropped_levels = round(probability * _LEVELS)
+        levels = round(probability * _LEVELS)
+        self.dropped_levels = min(max(levels, 1), _LEVELS - 1) if probability else 0
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.dropped_levels == 0:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-_SMALLEST_STD = 1e-6
+_SMALLEST_STD = 1e-6  # in units of 1 + |mean|: below it there is rounding and no spread
 
 
 class Standardise(nn.Module):
@@ -44,7 +44,7 @@ class Standardise(nn.Module):
         variance = (self._squares / self._count - mean.square()).clamp_min(0.0)
         std = variance.sqrt()
         # A feature that never changes stays at zero instead of being blown up.
-        std = torch.where(std < _SMALLEST_STD, torch.ones_like(std), std)
+        std = torch.where(std < _SMALLEST_STD * (1 + mean.abs()), torch.ones_like(std), std)
         self.mean.copy_(mean)
         self.std.copy_(std)
 
