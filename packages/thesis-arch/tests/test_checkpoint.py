@@ -58,6 +58,8 @@ def test_a_checkpoint_runs_no_code(tmp_path):
         ({"architecture": "os.system"}, r"expected one of \['simple_mlp'"),
         ({"config": {}}, "does not fit"),
         ({"weights": {}}, "does not fit"),
+        ({"spec": []}, "does not fit"),
+        ({"spec": {"n_tokens": 18, "cont_features": [0, 9], "class_names": ["a", "b"]}}, "0..3"),
     ],
 )
 def test_content_that_does_not_fit(payload, change, message, tmp_path):

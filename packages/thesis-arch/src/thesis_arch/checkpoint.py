@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from pydantic import ValidationError
 from torch import nn
 
 FORMAT_VERSION = 1
@@ -69,7 +68,7 @@ def build_model(payload: dict[str, Any], source: str = "checkpoint") -> nn.Modul
         )
         model = architecture(config, spec)
         model.load_state_dict(payload["weights"])
-    except (KeyError, TypeError, RuntimeError, ValidationError) as error:
+    except (AttributeError, KeyError, TypeError, RuntimeError, ValueError) as error:
         raise CheckpointError(
             f"{source}: the model in it does not fit its config: {error}"
         ) from error
