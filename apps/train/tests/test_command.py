@@ -83,6 +83,13 @@ def test_a_mistyped_key_leaves_no_run_behind(thesis_train, tmp_path):
     assert runs_in(tmp_path) == []
 
 
+def test_a_mistyped_key_never_removes_what_was_there_before(thesis_train, tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    done = thesis_train(*QUICK, "hydra.run.dir=.", "+general.trainer.epohcs=3")
+    assert done.returncode == 1
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
 @pytest.fixture
 def broken_file(tmp_path):
     """`broken_file(kind)`: a small file of events with one thing wrong."""

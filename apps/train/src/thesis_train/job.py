@@ -25,6 +25,8 @@ from thesis_train.dispatch import find_loop
 from thesis_train.overrides import normalise
 from thesis_train.summary import command_prefix, summarise
 
+_OF_HYDRA = {".hydra", "train.log"}  # what a run directory holds before a loop begins
+
 
 def run_jobs(arguments: list[str]) -> None:
     """Run what a command line asks for: one job, or those of a sweep."""
@@ -82,8 +84,8 @@ def _leave_no_run(run_dir: Path, error: ConfigError, in_sweep: bool, resuming: b
     if in_sweep:
         event = build_event_payload("on_exception", run_dir=run_dir, error=error)
         append_jsonl_event(run_dir, event)
-    elif not resuming:
-        shutil.rmtree(run_dir, ignore_errors=True)
+    elif not resuming and {path.name for path in run_dir.iterdir()} <= _OF_HYDRA:
+        shutil.rmtree(run_dir)  # whatever else is in it (hydra.run.dir=.) is the user's
 
 
 def _objective(results: dict[str, Any], name: str) -> float:
