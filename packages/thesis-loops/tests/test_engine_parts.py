@@ -14,7 +14,7 @@ from thesis_loops.engine.checkpoints import Checkpoints
 from thesis_loops.engine.early_stopping import EarlyStopping
 from thesis_loops.engine.numerics import Numerics
 from thesis_loops.engine.optimisation import Optimisation
-from thesis_loops.engine.recorder import EpochResult, FactsRecorder
+from thesis_loops.engine.recorder import EpochResult, FactsRecorder, peak_memory_mib
 from thesis_loops.engine.schedule import fitting_warmup, learning_rate
 from thesis_loops.engine.settings import EarlyStoppingSettings, TrainerSettings
 
@@ -179,3 +179,21 @@ def test_checkpoints_keep_the_one_before(run_dir):
     assert torch.load(run_dir / "last.pt", weights_only=True)["epoch"] == 2
     assert torch.load(run_dir / "last.prev.pt", weights_only=True)["epoch"] == 1
     assert sorted(path.name for path in run_dir.iterdir()) == ["last.prev.pt", "last.pt"]
+
+
+def test_memory_is_that_of_the_gpu_only_where_one_is_used(monkeypatch):
+    of_the_process = peak_memory_mib()
+    assert of_the_process > 10
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: 0)
+    assert peak_memory_mib() >= of_the_process
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: 3 * 2**20)
+    assert peak_memory_mib() == 3.0
+
+
+def test_the_chosen_gpu_is_the_current_one(monkeypatch):
+    current = []
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", current.append)
+    assert Numerics.choose("cuda:1", settings()).device == torch.device("cuda:1")
+    assert current == [torch.device("cuda:1")]

@@ -40,9 +40,10 @@ def test_a_model_that_makes_no_sense_is_a_config_error(config, train):
         train(config("transformer_classifier", data__cont_features=[0, 1, 2]))
 
 
-def test_unknown_device(config, train):
+@pytest.mark.parametrize("device", ["tpu9", "meta", "mps"])
+def test_unknown_device(device, config, train):
     with pytest.raises(ConfigError, match="auto, cpu, cuda"):
-        train(config("test_mlp", device="tpu9"))
+        train(config("test_mlp", device=device))
 
 
 def test_fp16_needs_a_gpu(config, train):

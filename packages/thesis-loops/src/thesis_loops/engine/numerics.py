@@ -48,6 +48,8 @@ class Numerics:
         if precision == "auto":
             precision = "medium" if chosen.type == "cpu" and _cpu_has_bf16() else "highest"
         torch.set_float32_matmul_precision(precision)
+        if chosen.type == "cuda":  # what facts say of name and memory is of the current GPU
+            torch.cuda.set_device(chosen)
         return cls(chosen, settings.amp, precision)
 
     def autocast(self) -> AbstractContextManager[Any]:
@@ -67,15 +69,17 @@ class Numerics:
 
 
 def select_device(name: str) -> torch.device:
-    """`auto` takes the first GPU there is, else the CPU; other names are torch's."""
+    """`auto` takes the first GPU there is, else the CPU; else cpu, cuda or cuda:N."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-    except RuntimeError as error:
+    except RuntimeError:
+        device = None
+    if device is None or device.type not in ("cpu", "cuda"):  # torch knows more that don't train
         raise ConfigError(
             "unknown device", key="device", found=repr(name), expected="auto, cpu, cuda or cuda:N"
-        ) from error
+        )
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise ConfigError(
             "no such GPU here",

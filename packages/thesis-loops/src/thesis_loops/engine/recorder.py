@@ -213,9 +213,9 @@ class FactsRecorder:
 
 
 def peak_memory_mib() -> float:
-    """Largest memory so far: of the GPU where there is one, else of this process (MiB)."""
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated() / 2**20
+    """Largest memory so far: of the GPU where one is used, else of this process (MiB)."""
+    if torch.cuda.is_available() and (on_gpu := torch.cuda.max_memory_allocated()):
+        return on_gpu / 2**20
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
