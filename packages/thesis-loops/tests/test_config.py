@@ -18,6 +18,7 @@ from thesis_loops.config import check_config
         ({"classifier__model__widht": 1}, ["classifier.model.widht", "known here: ", "dim"]),
         ({"classifier__model__atention_biases": "x"}, ["classifier.model.attention_biases?"]),
         ({"trainer__lr": -1}, ["classifier.trainer.lr", "-1", "greater than 0"]),
+        ({"trainer__lr": float("inf")}, ["classifier.trainer.lr", "inf", "finite"]),
         ({"trainer__epochs": "many"}, ["classifier.trainer.epochs", "'many'", "integer"]),
         ({"trainer__lr_schedule": "step"}, ["'step'", "'cosine', 'linear' or 'constant'"]),
         ({"classifier__model__head__pooling": "sum"}, ["pooling", "'cls', 'mean' or 'max'"]),
