@@ -13,8 +13,11 @@ def test_a_reserved_directory_is_nobody_elses(tmp_path):
     assert all(Path(name).is_dir() for name in names)
 
 
-def test_a_given_directory_is_kept(tmp_path):
-    assert run_directory("runs/mine", str(tmp_path), "x") == "runs/mine"
+def test_a_given_directory_is_kept(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run_directory("runs/mine", "elsewhere", "x") == "runs/mine"
+    assert (tmp_path / "runs" / "mine").is_dir()
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_jobs_are_named_after_their_sweep(tmp_path):
