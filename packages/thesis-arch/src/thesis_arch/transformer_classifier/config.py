@@ -8,7 +8,7 @@ from thesis_arch.strict import Section
 
 PairwiseFeature = Literal["m2", "log_m2", "dot", "log_kt", "z", "deltaR", "deltaR_ptw"]
 
-# Spelling in `attention_biases` -> section of `bias_config`.
+# What `attention_biases` may add up; each has its section in `bias_config`.
 BIAS_NAMES = ("lorentz_scalar",)
 
 
