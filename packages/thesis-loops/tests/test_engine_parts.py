@@ -2,6 +2,7 @@
 
 import logging
 import math
+import os
 
 import numpy as np
 import pytest
@@ -172,7 +173,13 @@ def test_rows_beyond_the_checkpoint_are_cut_on_resume(run_dir):
     assert resumed.run_id == recorder.run_id
 
 
-def test_checkpoints_keep_the_one_before(run_dir):
+def no_second_names(*_: object) -> None:
+    raise PermissionError("Operation not permitted")
+
+
+@pytest.mark.parametrize("link", [os.link, no_second_names])
+def test_checkpoints_keep_the_one_before(link, run_dir, monkeypatch):
+    monkeypatch.setattr(os, "link", link)
     checkpoints = Checkpoints(run_dir)
     for epoch in range(3):
         checkpoints.save_last({"epoch": epoch, "best": False})

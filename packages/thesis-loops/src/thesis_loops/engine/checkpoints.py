@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -44,7 +45,10 @@ class Checkpoints:
         if last.exists():
             # A second name for the old file; `last.pt` itself never goes missing.
             previous.unlink(missing_ok=True)
-            os.link(last, previous)
+            try:
+                os.link(last, previous)
+            except OSError:  # some network and FAT file systems have no second names
+                shutil.copyfile(last, previous)
         _save(last, state)
 
     def load_last(self) -> dict[str, Any] | None:
