@@ -123,3 +123,11 @@ def test_without_the_best_weights_the_last_validated_ones_are_tested(loop, confi
     changes = {"trainer__ema_decay": 0.99, "trainer__epochs": 1}  # so that last is also best
     results = train(config(loop, trainer__early_stopping=stopping, **changes))
     assert results == train(config(loop, **changes))
+
+
+def test_mixed_precision_trains_on_a_cpu_too(loop, config, train, run_dir):
+    results = train(config(loop, run_dir=str(run_dir), trainer__amp="bf16"))
+    assert events_of(run_dir)[0]["numerics"]["amp"] == "bf16"
+    single = train(config(loop))
+    assert results["best_val_loss"] != single["best_val_loss"]
+    assert results["best_val_loss"] == pytest.approx(single["best_val_loss"], rel=0.02)
