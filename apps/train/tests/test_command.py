@@ -56,6 +56,8 @@ def test_the_toy_sample_is_made_once(thesis_train, tmp_path):
         (["objective=test_loss"], ["test_loss", "best_val_loss"]),
         (["general.trainer.lr=fast"], ["general.trainer.lr", "'fast'", "number"]),
         (["device=cuda:7"], ["device", "cuda:7"]),
+        (["resume=auto"], ["resume", "run_dir"]),
+        (["hydra.mode=MULTIRUN", "run_dir=mine"], ["run_dir", "mine", "hydra.mode=RUN"]),
     ],
 )
 def test_a_mistake_is_one_message(thesis_train, arguments, words, tmp_path):

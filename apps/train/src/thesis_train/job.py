@@ -48,12 +48,13 @@ def _hydra_main(cfg: DictConfig) -> float:
 def _run_job(cfg: DictConfig) -> float:
     run_dir = Path(HydraConfig.get().runtime.output_dir)
     in_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
-    resuming = cfg.run_dir is not None
+    given = cfg.run_dir
     _tell_job(cfg, run_dir, in_sweep)
     try:
         config = check_config(cfg)
+        _check_directory(given, config.resume, in_sweep)
     except ConfigError as error:
-        _leave_no_run(run_dir, error, in_sweep, resuming)
+        _leave_no_run(run_dir, error, in_sweep, resuming=given is not None)
         raise
     # At once, since loading torch takes seconds.
     print(f"{config.loop} in {_shown(run_dir)}", file=sys.stderr, flush=True)
@@ -77,6 +78,21 @@ def _tell_job(cfg: DictConfig, run_dir: Path, in_sweep: bool) -> None:
         cfg.job_id = str(job.id)
     sweep_dir = HydraConfig.get().sweep.dir
     write_pointer(sweep_dir, job.num, run_dir, list(HydraConfig.get().overrides.task))
+
+
+def _check_directory(given: str | None, resume: str | None, in_sweep: bool) -> None:
+    """Keys that a new directory would silently ignore."""
+    if in_sweep and given is not None:
+        raise ConfigError(
+            "each job of a sweep gets a new directory",
+            key="run_dir",
+            found=given,
+            do="leave it out, or go on with one job by hydra.mode=RUN",
+        )
+    if resume is not None and given is None:
+        raise ConfigError(
+            "nothing to go on with", key="resume", found=resume, do="name the run with run_dir=…"
+        )
 
 
 def _leave_no_run(run_dir: Path, error: ConfigError, in_sweep: bool, resuming: bool) -> None:
