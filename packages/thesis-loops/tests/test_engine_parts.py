@@ -63,6 +63,20 @@ def test_weight_average_follows_its_formula_and_gives_the_weights_back():
     assert torch.equal(model.weight.detach(), own)
 
 
+def test_weight_average_takes_the_statistics_of_batch_norms_along():
+    model = torch.nn.BatchNorm1d(3)
+    average = WeightAverage(model, decay=0.9)
+    expected = model.running_mean.clone()
+    for t in range(1, 6):
+        model(torch.randn(8, 3) + t)
+        average.update()
+        decay = min(0.9, (1 + t) / (10 + t))
+        expected = decay * expected + (1 - decay) * model.running_mean
+    with average.applied():
+        torch.testing.assert_close(model.running_mean, expected)
+        assert model.num_batches_tracked == 5
+
+
 def test_optimisation_is_adamw_with_clipping_and_schedule():
     """Against a plain loop; only matrices decay."""
     torch.manual_seed(0)

@@ -9,14 +9,17 @@ from torch import Tensor, nn
 
 
 class WeightAverage:
-    """Average of the parameters over the last steps (Polyak and Juditsky, 1992).
+    """Average of the weights over the last steps (Polyak and Juditsky, 1992).
+
+    Weights are the parameters, and the buffers that hold real numbers: averaged parameters with
+    the batch-norm statistics of the last step alone would be a model that never was.
 
     Early on the decay is (1 + t) / (10 + t), so that the average forgets where training began.
 
     Parameters
     ----------
     model : nn.Module
-        Whose parameters to follow.
+        Whose weights to follow.
     decay : float
         Weight of the past in each step, e.g. 0.999.
     """
@@ -24,8 +27,9 @@ class WeightAverage:
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.decay = decay
         self.steps = 0
-        self._parameters = dict(model.named_parameters())
-        self._average = {name: p.detach().clone() for name, p in self._parameters.items()}
+        buffers = {name: b for name, b in model.named_buffers() if b.is_floating_point()}
+        self._weights: dict[str, Tensor] = dict(model.named_parameters()) | buffers
+        self._average = {name: w.detach().clone() for name, w in self._weights.items()}
 
     @torch.no_grad()
     def update(self) -> None:
@@ -33,13 +37,13 @@ class WeightAverage:
         self.steps += 1
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
         averages: list[Tensor] = list(self._average.values())
-        weights: list[Tensor] = list(self._parameters.values())
+        weights: list[Tensor] = list(self._weights.values())
         torch._foreach_lerp_(averages, weights, 1 - decay)
 
     @contextmanager
     def applied(self) -> Generator[None]:
         """The model has the averaged weights inside, its own again after."""
-        own = {name: p.detach().clone() for name, p in self._parameters.items()}
+        own = {name: w.detach().clone() for name, w in self._weights.items()}
         self._copy(self._average)
         try:
             yield
@@ -59,5 +63,5 @@ class WeightAverage:
 
     @torch.no_grad()
     def _copy(self, values: dict[str, Tensor]) -> None:
-        for name, parameter in self._parameters.items():
-            parameter.copy_(values[name])
+        for name, weights in self._weights.items():
+            weights.copy_(values[name])
