@@ -1,7 +1,6 @@
 """Every key of `configs/` is known to a class that reads it, and every field has its key."""
 
-from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
@@ -13,6 +12,7 @@ from thesis_arch.transformer_classifier.config import ClassifierSpec
 from thesis_data.config import DataConfig
 from thesis_loops.config import OBJECTIVES, RunConfig, check_config
 from thesis_train import DISPATCH, compose
+from thesis_train.spelling import models_in
 
 SIZES = {  # dim, depth, heads, mlp_dim and the parameters of the encoder blocks, by hand:
     # a block has 4 d² + 4 d (attention), 2 d m + m + d (feed-forward), 4 d (norms)
@@ -36,13 +36,6 @@ SIZES = {  # dim, depth, heads, mlp_dim and the parameters of the encoder blocks
     "builtjes": (128, 8, 8, 512),
     "base": (256, 6, 8, 1024),
 }
-
-
-def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from models_in(argument)
 
 
 def missing_keys(model: type[BaseModel], section: dict[str, Any], path: str = "") -> list[str]:

@@ -22,7 +22,8 @@ from thesis_loops.engine.signals import Interrupted
 from thesis_train.config import CONFIG_DIR
 from thesis_train.directories import register_resolvers
 from thesis_train.dispatch import find_loop
-from thesis_train.overrides import normalise
+from thesis_train.overrides import config_dirs, normalise
+from thesis_train.spelling import check_spelling
 from thesis_train.summary import command_prefix, summarise
 
 _OF_HYDRA = {".hydra", "train.log"}  # what a run directory holds before a loop begins
@@ -30,7 +31,12 @@ _OF_HYDRA = {".hydra", "train.log"}  # what a run directory holds before a loop 
 
 def run_jobs(arguments: list[str]) -> None:
     """Run what a command line asks for: one job, or those of a sweep."""
-    sys.argv[1:] = normalise(arguments)  # Hydra reads it there
+    words = normalise(arguments)
+    try:
+        check_spelling(words, config_dirs(words))
+    except ConfigError as error:
+        sys.exit(str(error))
+    sys.argv[1:] = words  # Hydra reads it there
     register_resolvers()
     _hydra_main()
 

@@ -1,6 +1,8 @@
 """Command lines as the group types them, in the form that Hydra wants."""
 
 import sys
+from itertools import pairwise
+from pathlib import Path
 
 # Groups that add to a config instead of being part of it.
 ADDED_GROUPS = ("classifier/experiment", "classifier/model_size")
@@ -39,6 +41,16 @@ def normalise(arguments: list[str]) -> list[str]:
         else:
             kept.append(override)
     return flags + kept
+
+
+def config_dirs(arguments: list[str]) -> list[Path]:
+    """Folders given with `--config-dir`."""
+    found = []
+    for argument, after in pairwise([*arguments, ""]):
+        flag, _, value = argument.partition("=")
+        if flag in ("--config-dir", "-cd"):
+            found.append(Path(value or after))
+    return found
 
 
 def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
