@@ -11,8 +11,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, get_args
 
-from pydantic import BaseModel
-
 from thesis_facts.errors import ConfigError, explain
 from thesis_loops.config import RunConfig
 from thesis_train.config import CONFIG_DIR
@@ -50,9 +48,9 @@ def check_spelling(arguments: Sequence[str], config_dirs: Sequence[Path]) -> Non
             _check_key(key)
 
 
-def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+def models_in(annotation: Any) -> Iterator[Any]:
     """Config classes anywhere inside an annotation such as ``Section | None``."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if hasattr(annotation, "model_fields"):
         yield annotation
     for argument in get_args(annotation):
         yield from models_in(argument)
@@ -77,7 +75,7 @@ def _check_options(group: str, value: str, options: list[str]) -> None:
 
 
 def _check_key(key: str) -> None:
-    models: list[type[BaseModel]] = [RunConfig]
+    models: list[Any] = [RunConfig]
     parts = key.split(".")
     for end, part in enumerate(parts, start=1):
         fields = [m.model_fields[part] for m in models if part in m.model_fields]
