@@ -205,6 +205,16 @@ def test_ctrl_c_leaves_a_run_that_the_printed_command_resumes(tmp_path):
     assert len(runs_in(tmp_path)) == 1
 
 
+def test_ctrl_c_beside_a_job_is_no_traceback(thesis_train, monkeypatch):
+    """As in a sweep whose jobs are other processes: they save, this one waits for them."""
+
+    def wait() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("thesis_train.job._hydra_main", wait)
+    assert thesis_train(*QUICK).returncode == 130
+
+
 def test_the_printed_command_resumes_one_job_of_a_sweep_from_a_file(tmp_path):
     """The file asks for a sweep; the command must neither start it again nor miss the file."""
     group = tmp_path / "mine" / "classifier" / "experiment"

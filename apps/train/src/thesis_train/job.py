@@ -18,7 +18,7 @@ from thesis_facts.discovery import write_pointer
 from thesis_facts.errors import ConfigError, ThesisError
 from thesis_facts.writers import append_jsonl_event
 from thesis_loops.config import check_config
-from thesis_loops.engine.signals import Interrupted
+from thesis_loops.engine.signals import EXIT_CTRL_C, Interrupted
 from thesis_train.config import CONFIG_DIR
 from thesis_train.directories import register_resolvers
 from thesis_train.dispatch import find_loop
@@ -38,7 +38,10 @@ def run_jobs(arguments: list[str]) -> None:
         sys.exit(str(error))
     sys.argv[1:] = words  # Hydra reads it there
     register_resolvers()
-    _hydra_main()
+    try:
+        _hydra_main()
+    except KeyboardInterrupt:  # a second ctrl-C; or the first, where jobs are other processes
+        sys.exit(EXIT_CTRL_C)
 
 
 @hydra.main(version_base="1.3", config_path=CONFIG_DIR, config_name="config")
