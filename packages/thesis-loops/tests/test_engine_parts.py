@@ -174,6 +174,13 @@ def test_histories_leave_the_epochs_events_where_asked(run_dir):
     assert end["histories"]["val_loss"] == [2.0]
 
 
+def test_facts_that_cannot_be_written_do_not_hide_why_a_run_ended(run_dir, caplog):
+    (run_dir / "facts" / "events.jsonl").mkdir(parents=True)  # no file to append to
+    recorder = FactsRecorder(run_dir, {}, seed=1)
+    recorder.failed(ValueError("the cause"))
+    assert "events.jsonl" in caplog.text
+
+
 def test_rows_beyond_the_checkpoint_are_cut_on_resume(run_dir):
     recorder = FactsRecorder(run_dir, {}, seed=1)
     recorder.epoch_end(result(0))

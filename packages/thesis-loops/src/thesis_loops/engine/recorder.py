@@ -14,6 +14,7 @@ import torch
 
 from thesis_facts.axes import infer_axes
 from thesis_facts.builders import build_event_payload, run_meta
+from thesis_facts.errors import RunError
 from thesis_facts.meta import write_meta
 from thesis_facts.writers import (
     append_jsonl_event,
@@ -150,9 +151,13 @@ class FactsRecorder:
         self._emit("on_train_end", total_time_s=self.elapsed_s, histories=self.histories, **extras)
 
     def failed(self, error: BaseException) -> None:
-        """The run ends here, and why."""
+        """The run ends here, and why; a full disk must not hide that."""
         epoch, step = self._position
-        self._emit("on_exception", epoch=epoch, step=step, error=error, total_time_s=self.elapsed_s)
+        where = {"epoch": epoch, "step": step, "total_time_s": self.elapsed_s}
+        try:
+            self._emit("on_exception", error=error, **where)
+        except RunError as unwritten:
+            log.warning(f"the facts lack how this run ended: {unwritten}")
 
     def at(self, epoch: int, step: int) -> None:
         """Remember where training is, for the event of a failure."""
