@@ -1,6 +1,7 @@
 """The last lines of a run."""
 
 import math
+import sys
 
 from thesis_train.summary import next_command, summarise
 
@@ -10,7 +11,7 @@ def results(suffix: str = "", **changes: float) -> dict[str, float]:
     for efficiency in ("0.3", "0.5", "0.7"):
         key = f"test_rejection_at_{efficiency}{suffix}"
         numbers |= {key: 50.0, f"{key}_uncertainty": 5.0}
-    return {"best_epoch": 4} | numbers | changes
+    return {"best_epoch": 4, "tested_epoch": 4} | numbers | changes
 
 
 def test_two_classes():
@@ -19,6 +20,10 @@ def test_two_classes():
     assert lines[1].split() == ["AUROC", "0.9000", "±", "0.0100"]
     assert "1/eps_B = 50.0 ± 5.0 at eps_S = 0.3" in lines[2]
     assert len(lines) == 8
+
+
+def test_the_last_weights_are_not_called_the_best():
+    assert summarise(results(tested_epoch=9), "x").startswith("last epoch 10, ")
 
 
 def test_more_classes_have_a_line_each():
@@ -52,5 +57,9 @@ def test_the_next_command_can_be_pasted(monkeypatch):
     monkeypatch.delenv("UV", raising=False)
     command = next_command("inputs.run_dirs", "outputs/my runs/a[1]")
     assert command == "thesis-report 'inputs.run_dirs=outputs/my runs/a[1]'"
+    monkeypatch.setattr(sys, "argv", ["/my env/bin/thesis-train"])
+    monkeypatch.setenv("PATH", "")
+    command = next_command("inputs.sweep_dir", "x")
+    assert command == "'/my env/bin'/thesis-report inputs.sweep_dir=x"
     monkeypatch.setenv("UV", "/usr/bin/uv")
     assert next_command("inputs.sweep_dir", "x") == "uv run thesis-report inputs.sweep_dir=x"

@@ -83,6 +83,23 @@ def test_scores_are_bounded(config, train, run_dir):
     assert scores.embeddings is None
 
 
+def test_the_objective_is_of_the_best_epoch_also_where_the_last_is_tested(config, train, run_dir):
+    last = {"enabled": False, "patience": 1, "min_delta": 0.0, "restore_best_weights": False}
+    results = train(
+        config(
+            "transformer_classifier",
+            run_dir=str(run_dir),
+            trainer__early_stopping=last,
+            trainer__epochs=6,
+            trainer__lr=0.3,
+            trainer__lr_schedule="constant",
+        )
+    )
+    histories = events_of(run_dir)[-1]["histories"]
+    assert results["best_epoch"] < results["tested_epoch"] == 5
+    assert results["best_val_auroc"] == histories["val_auroc"][results["best_epoch"]]
+
+
 def test_five_classes(config, train, run_dir):
     task = {"label_groups": [{"name": n, "labels": [i]} for i, n in enumerate("abcde", 1)]}
     results = train(config("transformer_classifier", run_dir=str(run_dir), data__classifier=task))

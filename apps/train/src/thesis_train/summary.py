@@ -3,6 +3,8 @@
 import math
 import os
 import shlex
+import shutil
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +13,9 @@ _WORKING_POINTS = ("0.3", "0.5", "0.7")
 
 def summarise(results: Mapping[str, Any], run_dir: str) -> str:
     """A few lines for the end of a run."""
-    lines = [f"best epoch {results['best_epoch'] + 1}, on the test split:"]
+    tested = results["tested_epoch"]
+    which = "best" if tested == results["best_epoch"] else "last"
+    lines = [f"{which} epoch {tested + 1}, on the test split:"]
     if "test_auroc" in results:
         lines += _classification(results)
     else:
@@ -26,8 +30,13 @@ def next_command(key: str, path: str) -> str:
 
 
 def command_prefix() -> str:
-    """What stands before a command of ours: uv says in UV that it ran this one."""
-    return "uv run " if "UV" in os.environ else ""
+    """What stands before a command of ours, so that it can be pasted where this one was typed."""
+    if "UV" in os.environ:  # uv sets it for what it runs
+        return "uv run "
+    folder, name = os.path.split(sys.argv[0])
+    if folder and name == "thesis-train" and shutil.which(name) is None:
+        return f"{shlex.quote(folder)}/"  # typed with its path, e.g. of an environment
+    return ""
 
 
 def _classification(results: Mapping[str, Any]) -> list[str]:

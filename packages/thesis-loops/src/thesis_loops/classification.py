@@ -133,6 +133,7 @@ def conclude(run: Run, model: Scorer, data: EventData, fitted: Fitted) -> dict[s
     """Score val and test with the chosen weights, write scores and last facts, sum up."""
     results: dict[str, Any] = {
         "best_epoch": fitted.best_epoch,
+        "tested_epoch": fitted.tested_epoch,
         "best_val_loss": fitted.at_best("val_loss"),
     }
     for split in ("val", "test"):
@@ -143,13 +144,19 @@ def conclude(run: Run, model: Scorer, data: EventData, fitted: Fitted) -> dict[s
             scores.logits, scores.labels, scores.class_names, scores.weights
         )
         if split == "val":
-            results |= {"best_val_auroc": report["auroc"], "best_val_acc": report["acc"]}
+            results |= {f"best_val_{n}": _at_best(fitted, n, report) for n in ("auroc", "acc")}
         else:
             loss = report["log_loss"]
             run.recorder.test_end(fitted.tested_epoch, loss, report)
             results |= {"test_loss": loss, **{f"test_{k}": v for k, v in report.items()}}
     run.recorder.train_end()
     return results
+
+
+def _at_best(fitted: Fitted, name: str, report: Mapping[str, float]) -> float | None:
+    """A validation metric at the best epoch, which need not be the tested one."""
+    recorded = f"val_{name}" in fitted.histories  # `metrics` may leave it out
+    return fitted.at_best(f"val_{name}") if recorded else report[name]
 
 
 def score_split(run: Run, model: Scorer, split: EventSplit, class_names: tuple[str, ...]) -> Scores:

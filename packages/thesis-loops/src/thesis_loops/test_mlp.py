@@ -57,6 +57,7 @@ def train(cfg: Mapping[str, Any]) -> dict[str, Any]:
         run.recorder.train_end()
     return {
         "best_epoch": fitted.best_epoch,
+        "tested_epoch": fitted.tested_epoch,
         "best_val_loss": fitted.at_best("val_loss"),
         "test_loss": test_loss,
     }

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from thesis_facts.configs import flatten
 from thesis_facts.errors import ConfigError
 from thesis_facts.locks import run_lock
 from thesis_facts.writers import truncate_scalars
@@ -107,7 +108,7 @@ def _find_earlier(
 
 
 def _check_same(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    old, new = _flat(before), _flat(now)
+    old, new = dict(flatten(before)), dict(flatten(now))
     changed = sorted(
         key
         for key in old.keys() | new.keys()
@@ -119,13 +120,3 @@ def _check_same(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
             f"a run can only be resumed with its own config; these keys differ:\n{listed}\n"
             "give the same overrides again, or start a new run",
         )
-
-
-def _flat(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for key, value in section.items():
-        if isinstance(value, Mapping):
-            values |= _flat(value, f"{prefix}{key}.")
-        else:
-            values[f"{prefix}{key}"] = value
-    return values
