@@ -174,6 +174,15 @@ def test_histories_leave_the_epochs_events_where_asked(run_dir):
     assert end["histories"]["val_loss"] == [2.0]
 
 
+def test_automatic_precision_needs_no_private_name_of_torch(monkeypatch):
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.delattr(torch.cpu, name, raising=False)
+    before = torch.get_float32_matmul_precision()
+    numerics = Numerics.choose("cpu", settings(matmul_precision="auto"))
+    torch.set_float32_matmul_precision(before)
+    assert numerics.matmul_precision == "highest"
+
+
 def test_facts_that_cannot_be_written_do_not_hide_why_a_run_ended(run_dir, caplog):
     (run_dir / "facts" / "events.jsonl").mkdir(parents=True)  # no file to append to
     recorder = FactsRecorder(run_dir, {}, seed=1)

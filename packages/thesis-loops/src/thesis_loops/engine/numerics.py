@@ -100,4 +100,6 @@ def cuda_info() -> dict[str, Any]:
 
 def _cpu_has_bf16() -> bool:
     # AVX512-BF16 or AMX; without them bfloat16 products are emulated and slower than float32.
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    # Torch has no public name for the question, and not every version has these.
+    questions = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, name, bool)() for name in questions)

@@ -153,9 +153,9 @@ class FactsRecorder:
     def failed(self, error: BaseException) -> None:
         """The run ends here, and why; a full disk must not hide that."""
         epoch, step = self._position
-        where = {"epoch": epoch, "step": step, "total_time_s": self.elapsed_s}
+        took = self.elapsed_s
         try:
-            self._emit("on_exception", error=error, **where)
+            self._emit("on_exception", epoch=epoch, step=step, error=error, total_time_s=took)
         except RunError as unwritten:
             log.warning(f"the facts lack how this run ended: {unwritten}")
 
