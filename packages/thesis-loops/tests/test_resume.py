@@ -65,6 +65,12 @@ def test_exit_codes(number, code, config, train, run_dir, interrupt_at):
     assert signal.getsignal(number) is before
 
 
+def test_a_run_without_a_directory_does_not_claim_to_be_saved(config, train, interrupt_at):
+    interrupt_at(1, 1, signal.SIGINT)
+    with pytest.raises(Interrupted, match="no directory"):
+        train(config("test_mlp"))
+
+
 def test_torn_last_checkpoint_falls_back_to_the_one_before(
     config, train, run_dir, caplog, tmp_path
 ):

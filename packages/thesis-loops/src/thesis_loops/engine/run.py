@@ -78,7 +78,7 @@ def open_run(config: RunConfig, settings: TrainerSettings) -> Generator[Run]:
         recorder.open()
         try:
             numerics = Numerics.choose(config.device, settings)
-            with StopSignals() as stop:
+            with StopSignals(saved=run_dir is not None) as stop:
                 yield Run(settings, plain, run_dir, numerics, recorder, checkpoints, resumed, stop)
         except Interrupted:
             raise

@@ -16,7 +16,7 @@ _EXIT_CODES = {
 
 
 class Interrupted(Exception):
-    """A run was asked to stop and has saved its state.
+    """A run was asked to stop, and has saved its state where it has a directory.
 
     Attributes
     ----------
@@ -24,8 +24,9 @@ class Interrupted(Exception):
         What the process should exit with.
     """
 
-    def __init__(self, signal_name: str, exit_code: int) -> None:
-        super().__init__(f"stopped by {signal_name}; the run is saved and can be resumed")
+    def __init__(self, signal_name: str, exit_code: int, saved: bool) -> None:
+        state = "is saved and can be resumed" if saved else "has no directory to be saved in"
+        super().__init__(f"stopped by {signal_name}; the run {state}")
         self.exit_code = exit_code
 
 
@@ -34,9 +35,15 @@ class StopSignals:
 
     After the first one the former handlers are back, so that a second ctrl-C leaves at once.
     Outside of the main thread, where Python can't handle signals, nothing is changed.
+
+    Parameters
+    ----------
+    saved : bool
+        Whether the run has a directory, so that its state is saved when it stops.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, saved: bool) -> None:
+        self.saved = saved
         self.received: signal.Signals | None = None
         self._former: dict[signal.Signals, Any] = {}
 
@@ -51,7 +58,7 @@ class StopSignals:
     def raise_if_asked(self) -> None:
         """Raise `Interrupted` where a signal came; call it once the state is saved."""
         if self.received is not None:
-            raise Interrupted(self.received.name, _EXIT_CODES[self.received])
+            raise Interrupted(self.received.name, _EXIT_CODES[self.received], self.saved)
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         self.received = signal.Signals(number)
