@@ -79,6 +79,15 @@ def test_physical_units_are_the_models_own_business(build, events):
     torch.testing.assert_close(model.eval()(in_mev), build(config)(events), rtol=1e-3, atol=1e-4)
 
 
+def test_blocks_add_up_in_full_precision_under_autocast(variant, build, events):
+    model, dtypes = build(variant), []
+    for block in model.blocks:
+        block.register_forward_hook(lambda module, inputs, output: dtypes.append(output.dtype))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        model(events)
+    assert dtypes == [torch.float32] * len(model.blocks)
+
+
 def test_single_object_events_have_no_pairs_and_still_score(build):
     model = build(classifier_spec(attention_biases="lorentz_scalar"))
     events = random_events(4)

@@ -100,6 +100,8 @@ class TransformerClassifier(nn.Module):
 
     def _sequence(self, cont: Tensor, ids: Tensor, batch: Events) -> Sequence:
         tokens = self.project(self.tokenizer(self.inputs(cont), ids.long()))
+        # What the blocks add up stays in full precision under autocast, with extra tokens or not.
+        tokens = tokens.to(self.project.weight.dtype)
         n_events = len(batch.mask)
         before = [] if self.cls is None else [self.cls.expand(n_events, -1)]
         after = [] if self.met is None else list(self.met(batch.globals))
