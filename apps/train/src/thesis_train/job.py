@@ -133,7 +133,9 @@ def _resume_command(run_dir: Path) -> str:
         if source.provider == "command-line"
     ]
     # One job alone, also where a config file asks for a sweep (hydra: experiment).
-    alone = ["hydra.mode=RUN"] if hydra_config.mode == RunMode.MULTIRUN else []
+    mode_given = any(word.startswith("hydra.mode=") for word in hydra_config.overrides.hydra)
+    in_sweep = hydra_config.mode == RunMode.MULTIRUN
+    alone = ["hydra.mode=RUN"] if in_sweep or mode_given else []
     words = [*flags, *given, *alone, f"run_dir={_shown(run_dir)}", "resume=auto"]
     return f"{command_prefix()}thesis-train {shlex.join(words)}"
 
