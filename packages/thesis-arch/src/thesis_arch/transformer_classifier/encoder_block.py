@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from thesis_arch.dropout import ByteDropout
 from thesis_arch.packing import Packing
-from thesis_arch.transformer_classifier.attention.standard import StandardAttention
+from thesis_arch.transformer_classifier.attention import ATTENTIONS
 from thesis_arch.transformer_classifier.config import TransformerConfig
 from thesis_arch.transformer_classifier.feed_forward.standard import StandardFeedForward
 
@@ -21,7 +21,8 @@ class EncoderBlock(nn.Module):
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.attention_norm = nn.LayerNorm(config.dim)
-        self.attention = StandardAttention(config.dim, config.heads, config.attention.dropout)
+        attention = ATTENTIONS[config.attention.type]
+        self.attention = attention(config.dim, config.heads, config.attention.dropout)
         self.feed_forward_norm = nn.LayerNorm(config.dim)
         self.feed_forward = StandardFeedForward(config.dim, config.mlp_dim, config.dropout)
         self.dropout = ByteDropout(config.dropout)
