@@ -18,7 +18,6 @@ RETIRED_KEYS = {
     "classifier.trainer.num_workers": "batches are slices of tensors; there are no workers",
 }
 
-
 # Flags whose value may be the next argument.
 _FLAGS_WITH_VALUE = {"--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp"}
 

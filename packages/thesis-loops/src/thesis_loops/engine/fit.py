@@ -141,9 +141,9 @@ class _Fit:
             self.run.recorder.at(self.epoch, self.step)
             seed_step(self.run.settings.seed, self.epoch, self.step)
             output = self.job.updater.update(batch.to(device), self._check_finite)
-            self.tally.add(output)
+            loss = self.tally.add(output)
             self.step += 1
-            self.progress.step(self.epoch, float(output.loss.detach()))
+            self.progress.step(self.epoch, loss)
             if self.run.stop.received is not None:
                 self.seconds = time.monotonic() - started
                 self._save()

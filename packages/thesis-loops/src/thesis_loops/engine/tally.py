@@ -21,13 +21,15 @@ class Tally:
         self._weight_sum = 0.0
         self._outputs: dict[str, list[Tensor]] = {}
 
-    def add(self, output: StepOutput) -> None:
-        """Take the output of one batch in."""
+    def add(self, output: StepOutput) -> float:
+        """Take the output of one batch in; returns its loss."""
+        loss = float(output.loss.detach())
         self.n_events += output.n_events
-        self._loss_sum += float(output.loss.detach()) * output.n_events
+        self._loss_sum += loss * output.n_events
         self._weight_sum += output.mean_weight * output.n_events
         for name, values in output.outputs.items():
             self._outputs.setdefault(name, []).append(values.detach())
+        return loss
 
     @property
     def loss(self) -> float:
