@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thesis_data.augmentation import augment_batch, reflect, rotate, wrap
+from thesis_data.augmentation import augment_batch, draw_symmetries, reflect, rotate, wrap
 from thesis_data.config import AugmentConfig
 from thesis_data.events import EventBatch
 from thesis_data.random import keyed_generator
@@ -38,7 +38,14 @@ def make_batch(n_events: int = 64, seed: int = 0, columns: tuple[int, ...] = ALL
         weight=None,
         process=torch.ones(n_events, dtype=torch.long),
         index=torch.arange(n_events),
+        row=torch.arange(n_events),
+        cont_features=columns,
+        split="train",
     )
+
+
+def turn(batch: EventBatch, config: AugmentConfig, key: int) -> EventBatch:
+    return augment_batch(batch, config, draw_symmetries(len(batch), keyed_generator(key)))
 
 
 def pair_masses(batch: EventBatch) -> torch.Tensor:
@@ -52,7 +59,7 @@ def pair_masses(batch: EventBatch) -> torch.Tensor:
 
 def test_a_turned_and_mirrored_event_has_the_same_energies_and_masses():
     batch = make_batch()
-    turned = augment_batch(batch, ALL, BOTH, keyed_generator(1))
+    turned = turn(batch, BOTH, 1)
     assert torch.equal(turned.tokens_cont[..., :2], batch.tokens_cont[..., :2])
     assert torch.allclose(pair_masses(turned), pair_masses(batch), rtol=1e-5, atol=1.0)
     assert not torch.equal(turned.tokens_cont, batch.tokens_cont)
@@ -61,7 +68,7 @@ def test_a_turned_and_mirrored_event_has_the_same_energies_and_masses():
 @given(st.integers(0, 1000))
 def test_angles_between_objects_and_to_the_missing_momentum_stay(seed):
     batch = make_batch(seed=seed)
-    turned = augment_batch(batch, ALL, AugmentConfig(phi_rotation=True), keyed_generator(seed))
+    turned = turn(batch, AugmentConfig(phi_rotation=True), seed)
 
     def to_met(events):
         return wrap(events.tokens_cont[..., 3] - events.globals[:, 1:])[batch.mask]
@@ -70,7 +77,7 @@ def test_angles_between_objects_and_to_the_missing_momentum_stay(seed):
 
 
 def test_turned_angles_stay_within_a_circle():
-    turned = augment_batch(make_batch(2_000), ALL, BOTH, keyed_generator(3))
+    turned = turn(make_batch(2_000), BOTH, 3)
     phi = turned.tokens_cont[..., 3][turned.mask]
     assert phi.abs().max() <= math.pi + 1e-6
     assert turned.globals[:, 1].abs().max() <= math.pi + 1e-6
@@ -86,23 +93,23 @@ def test_wrapping_keeps_the_direction(phi):
 def test_mirroring_twice_gives_the_event_back():
     batch = make_batch()
     sign = torch.where(torch.arange(64) % 2 == 0, 1.0, -1.0)
-    mirrored = reflect(batch, ALL, sign)
+    mirrored = reflect(batch, sign)
     assert torch.equal(mirrored.tokens_cont[0], batch.tokens_cont[0])
     assert not torch.equal(mirrored.tokens_cont[1], batch.tokens_cont[1])
-    assert torch.equal(reflect(mirrored, ALL, sign).tokens_cont, batch.tokens_cont)
+    assert torch.equal(reflect(mirrored, sign).tokens_cont, batch.tokens_cont)
 
 
 def test_padding_and_the_given_batch_are_left_alone():
     batch = make_batch()
     before = batch.tokens_cont.clone()
-    turned = augment_batch(batch, ALL, BOTH, keyed_generator(1))
+    turned = turn(batch, BOTH, 1)
     assert (turned.tokens_cont[~turned.mask] == RUBBISH).all()
     assert torch.equal(batch.tokens_cont, before)
 
 
 def test_events_are_turned_by_different_angles_and_half_of_them_mirrored():
     batch = make_batch(1_000)
-    turned = augment_batch(batch, ALL, BOTH, keyed_generator(2))
+    turned = turn(batch, BOTH, 2)
     angles = wrap(turned.globals[:, 1] - batch.globals[:, 1])
     counts = torch.histc(angles, bins=4, min=-math.pi, max=math.pi)
     assert (counts - 250).abs().max() < 60
@@ -112,15 +119,15 @@ def test_events_are_turned_by_different_angles_and_half_of_them_mirrored():
 
 def test_switching_one_symmetry_off_keeps_the_draws_of_the_other():
     batch = make_batch()
-    both = augment_batch(batch, ALL, BOTH, keyed_generator(4))
-    rotated = augment_batch(batch, ALL, AugmentConfig(phi_rotation=True), keyed_generator(4))
+    both = turn(batch, BOTH, 4)
+    rotated = turn(batch, AugmentConfig(phi_rotation=True), 4)
     assert torch.equal(both.tokens_cont[..., 3], rotated.tokens_cont[..., 3])
 
 
 @pytest.mark.parametrize("columns", [(1, 2, 3), (3, 0), (0, 1)])
 def test_the_columns_that_are_there_are_turned(columns):
-    whole = augment_batch(make_batch(), ALL, BOTH, keyed_generator(5))
-    part = augment_batch(make_batch(columns=columns), columns, BOTH, keyed_generator(5))
+    whole = turn(make_batch(), BOTH, 5)
+    part = turn(make_batch(columns=columns), BOTH, 5)
     assert torch.equal(part.tokens_cont, whole.tokens_cont[..., columns])
     assert torch.equal(part.globals, whole.globals)
 
@@ -128,4 +135,4 @@ def test_the_columns_that_are_there_are_turned(columns):
 def test_events_without_missing_momentum_can_be_turned():
     batch = make_batch()
     bare = EventBatch(**{**vars(batch), "globals": torch.empty(64, 0)})
-    assert rotate(bare, ALL, torch.ones(64)).globals.shape == (64, 0)
+    assert rotate(bare, torch.ones(64)).globals.shape == (64, 0)

@@ -9,7 +9,9 @@ def test_public_names_are_these():
         "EventBatch",
         "EventData",
         "EventSplit",
+        "StreamedSplit",
         "ToyRegressionConfig",
+        "describe_dataset",
         "ensure_dataset",
         "eval_batches",
         "index_batches",
@@ -18,6 +20,7 @@ def test_public_names_are_these():
         "keyed_seed",
         "load_events",
         "make_toy_regression",
+        "steps_per_epoch",
         "toy_batches",
         "train_batches",
     ]

@@ -37,7 +37,7 @@ def test_a_sample_of_other_parameters_is_refused_with_the_difference(tmp_path):
 def test_a_file_of_ones_own_is_never_taken_for_a_toy_sample(sound_file):
     with pytest.raises(DataError, match=r"no toy sample.*data=h5_tokens"):
         ensure_dataset(config(sound_file))
-    assert ensure_dataset(config(sound_file, toy=None)) == sound_file
+    assert ensure_dataset(config(sound_file, toy=None)) == [sound_file]
 
 
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path, as_nobody):

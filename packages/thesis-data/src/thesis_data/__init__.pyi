@@ -1,14 +1,17 @@
 from thesis_data.batches import eval_batches as eval_batches
 from thesis_data.batches import index_batches as index_batches
+from thesis_data.batches import steps_per_epoch as steps_per_epoch
 from thesis_data.batches import train_batches as train_batches
 from thesis_data.config import DataConfig as DataConfig
 from thesis_data.config import ToyRegressionConfig as ToyRegressionConfig
+from thesis_data.dataset_files import describe_dataset as describe_dataset
 from thesis_data.events import EventBatch as EventBatch
 from thesis_data.events import EventSplit as EventSplit
 from thesis_data.loading import EventData as EventData
 from thesis_data.loading import load_events as load_events
 from thesis_data.random import keyed_generator as keyed_generator
 from thesis_data.random import keyed_seed as keyed_seed
+from thesis_data.streaming import StreamedSplit as StreamedSplit
 from thesis_data.toy_dataset import ensure_dataset as ensure_dataset
 from thesis_data.toy_regression import make_toy_regression as make_toy_regression
 from thesis_data.toy_regression import toy_batches as toy_batches

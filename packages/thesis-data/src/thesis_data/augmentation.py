@@ -6,6 +6,7 @@ a turned event is as good as a new one. Only angles change: pt, E and all invari
 
 import math
 from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,34 +18,38 @@ ETA, PHI = 2, 3
 MET_PHI = 1
 
 
-def augment_batch(
-    batch: EventBatch,
-    cont_features: tuple[int, ...],
-    config: AugmentConfig,
-    generator: torch.Generator,
-) -> EventBatch:
-    """Turn and mirror the events of a batch, each by its own draw; padded slots keep their values.
+class Symmetries(NamedTuple):
+    """How each event is turned: an angle about the beam ([B] rad) and a sign of eta ([B])."""
 
-    Parameters
-    ----------
-    cont_features : tuple of int
-        Which of (E, pt, eta, phi) the columns of `batch.tokens_cont` are.
-    """
-    # Both are always drawn, so that switching one on does not change the numbers of the other.
-    angle = 2 * math.pi * torch.rand(len(batch), generator=generator)
-    sign = 1.0 - 2.0 * torch.randint(2, (len(batch),), generator=generator).float()
+    angle: Tensor
+    sign: Tensor
+
+    def of(self, part: slice) -> "Symmetries":
+        """Those of some of the events."""
+        return Symmetries(self.angle[part], self.sign[part])
+
+
+def draw_symmetries(n_events: int, generator: torch.Generator) -> Symmetries:
+    """Draw both for each event, so that using one does not change the numbers of the other."""
+    angle = 2 * math.pi * torch.rand(n_events, generator=generator)
+    sign = 1.0 - 2.0 * torch.randint(2, (n_events,), generator=generator).float()
+    return Symmetries(angle, sign)
+
+
+def augment_batch(batch: EventBatch, config: AugmentConfig, symmetries: Symmetries) -> EventBatch:
+    """Turn and mirror the events of a batch; padded slots keep their values."""
     if config.phi_rotation:
-        batch = rotate(batch, cont_features, angle)
+        batch = rotate(batch, symmetries.angle)
     if config.eta_flip:
-        batch = reflect(batch, cont_features, sign)
+        batch = reflect(batch, symmetries.sign)
     return batch
 
 
-def rotate(batch: EventBatch, cont_features: tuple[int, ...], angle: Tensor) -> EventBatch:
+def rotate(batch: EventBatch, angle: Tensor) -> EventBatch:
     """Rotate each event about the beam by its angle ([B] rad), METphi along with the objects."""
     tokens, event = batch.tokens_cont, batch.globals
-    if PHI in cont_features:
-        column = cont_features.index(PHI)
+    if PHI in batch.cont_features:
+        column = batch.cont_features.index(PHI)
         phi = tokens[..., column]
         tokens = tokens.clone()
         tokens[..., column] = torch.where(batch.mask, wrap(phi + angle[:, None]), phi)
@@ -54,11 +59,11 @@ def rotate(batch: EventBatch, cont_features: tuple[int, ...], angle: Tensor) -> 
     return replace(batch, tokens_cont=tokens, globals=event)
 
 
-def reflect(batch: EventBatch, cont_features: tuple[int, ...], sign: Tensor) -> EventBatch:
+def reflect(batch: EventBatch, sign: Tensor) -> EventBatch:
     """Multiply eta of each event's objects by its sign ([B], +1 or -1)."""
-    if ETA not in cont_features:
+    if ETA not in batch.cont_features:
         return batch
-    column = cont_features.index(ETA)
+    column = batch.cont_features.index(ETA)
     eta = batch.tokens_cont[..., column]
     tokens = batch.tokens_cont.clone()
     tokens[..., column] = torch.where(batch.mask, eta * sign[:, None], eta)

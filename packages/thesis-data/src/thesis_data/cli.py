@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -11,7 +11,7 @@ from thesis_data import h5
 from thesis_data.config import DataConfig, DatasetNames
 from thesis_data.synthetic.config import ToyConfig
 from thesis_data.toy_dataset import ensure_dataset
-from thesis_data.validation import describe, inspect_file, list_problems
+from thesis_data.validation import FileReport, describe, inspect_file, list_problems
 from thesis_facts.errors import ConfigError, DataError, ThesisError, explain
 
 
@@ -31,14 +31,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    inspect = commands.add_parser("inspect", help="print what a file holds, and its problems")
+    inspect = commands.add_parser("inspect", help="print what files hold, and their problems")
     inspect.set_defaults(run=_inspect)
     validate = commands.add_parser(
-        "validate", help="print the problems of a file; exit code 1 if one of them is an error"
+        "validate", help="print the problems of files; exit code 1 if one of them is an error"
     )
     validate.set_defaults(run=_validate)
     for command in (inspect, validate):
-        command.add_argument("file", type=Path, metavar="FILE", help="an H5 file of events")
+        command.add_argument(
+            "files", type=Path, nargs="+", metavar="FILE", help="an H5 file of events (repeatable)"
+        )
         command.add_argument(
             "--dataset",
             action="append",
@@ -61,14 +63,16 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _inspect(options: argparse.Namespace) -> int:
-    print(describe(_report(options)))
+    print("\n\n".join(describe(report) for report in _reports(options)))
     return 0
 
 
 def _validate(options: argparse.Namespace) -> int:
-    report = _report(options)
-    print(f"{report.path}: {list_problems(report)}")
-    return 1 if report.errors else 0
+    n_errors = 0
+    for report in _reports(options):
+        print(f"{report.path}: {list_problems(report)}")
+        n_errors += len(report.errors)
+    return 1 if n_errors else 0
 
 
 def _simulate(options: argparse.Namespace) -> int:
@@ -78,13 +82,14 @@ def _simulate(options: argparse.Namespace) -> int:
         toy = ToyConfig(n_events=options.events, seed=options.seed)
     except ValidationError as error:
         raise explain(error, ToyConfig) from error
-    path = ensure_dataset(DataConfig(path=str(options.out), synthetic=toy))
+    (path,) = ensure_dataset(DataConfig(path=str(options.out), synthetic=toy))
     print(f"{path}: {toy.n_events:,} events; see them with: thesis-data inspect {path}")
     return 0
 
 
-def _report(options: argparse.Namespace):
-    return inspect_file(options.file, _names(options.dataset), h5.Layout(options.n_tokens))
+def _reports(options: argparse.Namespace) -> Iterator[FileReport]:
+    names, layout = _names(options.dataset), h5.Layout(options.n_tokens)
+    return (inspect_file(file, names, layout) for file in options.files)
 
 
 def _names(settings: list[str]) -> DatasetNames | None:

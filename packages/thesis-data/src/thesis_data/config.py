@@ -145,10 +145,10 @@ class DataConfig(BaseModel):
 
     Attributes
     ----------
-    path : str or None
-        The H5 file; None where `synthetic` says which one to make.
+    path : str, tuple of str, or None
+        The H5 file, a pattern such as ``part_*.h5``, or a list of both: one data set.
     dataset_name : str or None
-        A name for the sample where the file's own name does not say it.
+        A name for the sample where the file's own name does not say it, or there are several.
     norm : str
         Read by whoever builds the model: batches stay in GeV and rad.
     seed : int
@@ -157,12 +157,14 @@ class DataConfig(BaseModel):
         Which of (E, pt, eta, phi) a token has.
     limit_samples : int
         Events per split, the same number of each class; 0 takes all.
+    memory_budget_gib : float
+        A split that would take more memory (GiB) is streamed from disk.
     """
 
     model_config = _CONFIG
 
     kind: Literal["events"] = "events"
-    path: str | None = None
+    path: str | Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     dataset_name: str | None = None
     datasets: DatasetNames = DatasetNames()
     n_tokens: PositiveInt = 18
@@ -171,6 +173,7 @@ class DataConfig(BaseModel):
     seed: NonNegativeInt = 42
     cont_features: tuple[Annotated[int, Field(ge=0, le=3)], ...] = Field((0, 1, 2, 3), min_length=1)
     limit_samples: NonNegativeInt = 0
+    memory_budget_gib: float = Field(8.0, gt=0, allow_inf_nan=False)
     token_order: TokenOrder = "input_order"
     classifier: TaskConfig = TaskConfig()
     augment: AugmentConfig = AugmentConfig()
@@ -203,6 +206,12 @@ class DataConfig(BaseModel):
             raise ValueError(
                 f"limit_samples is {self.limit_samples}, but the task has {n_classes} classes"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_path(self) -> "DataConfig":
+        if self.synthetic is not None and isinstance(self.path, tuple):
+            raise ValueError(f"synthetic makes one file, but path is a list: {list(self.path)}")
         return self
 
     @model_validator(mode="after")

@@ -13,6 +13,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from thesis_data.config import DataConfig
 from thesis_facts.errors import DataError
 from thesis_facts.processes import PROCESSES
 
@@ -20,9 +21,11 @@ N_IDS = 8
 """0 padding, 1 jet, 2 b-jet, 3 e+, 4 e-, 5 mu+, 6 mu-, 7 photon."""
 
 FEATURES = ("E", "pt", "eta", "phi")
+GLOBALS = ("MET", "METphi")
 BINNED_WIDTH = 20
 
-_BLOCK_ROWS = 16_384
+_BLOCK_ROWS = 4_096
+_BLOCK_LABELS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -55,11 +58,20 @@ class Layout:
         return f"{self.n_tokens} ids{middle} + {self.n_tokens} x (E, pt, eta, phi)"
 
 
+def layout_of(config: DataConfig) -> Layout:
+    """The columns that a configuration expects."""
+    return Layout(config.n_tokens, config.globals.size if config.globals.present else 0)
+
+
 @contextmanager
 def open_events(
     path: str | os.PathLike[str], key: str | None = "data.path"
 ) -> Generator[h5py.File, None, None]:
-    """Open an H5 file; what cannot be opened or read is a `DataError` about `key`."""
+    """Open an H5 file; what cannot be opened or read is a `DataError` about `key`.
+
+    No lock is taken: there are file systems that refuse locks, and a reader needs none, since
+    whoever changes a file in use is found out by `FilePart.open`.
+    """
     path = Path(path)
     try:
         if not path.is_file():
@@ -68,7 +80,7 @@ def open_events(
                 key=key,
                 do="check the path; a relative one starts where the command is run",
             )
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r", locking=False) as file:
             yield file
     except OSError as error:
         found, do = _why_unreadable(path, error)
@@ -114,7 +126,7 @@ def check_width(dataset: h5py.Dataset, layout: Layout, key: str) -> None:
 
 
 def read_labels(dataset: h5py.Dataset, key: str) -> np.ndarray:
-    """Process labels [N] int64, each one of the known processes."""
+    """Process labels [N] int8, each one of the known processes."""
     if dataset.ndim != 1 or dataset.dtype.kind not in "fiu":
         raise DataError(
             f"{_where(dataset)} does not hold labels",
@@ -122,19 +134,13 @@ def read_labels(dataset: h5py.Dataset, key: str) -> np.ndarray:
             found=f"{dataset.dtype} {list(dataset.shape)}",
             expected="one number per event",
         )
-    raw = dataset[:]
-    outside = ~np.isin(raw, list(PROCESSES))
-    if outside.any():
-        known = ", ".join(f"{label} {name}" for label, name in PROCESSES.items())
-        raise DataError(
-            f"{_where(dataset)} has labels outside the map",
-            key=key,
-            found=f"{', '.join(f'{x:g}' for x in np.unique(raw[outside])[:5])} "
-            f"({outside.sum():,} of {len(raw):,} events, the first in row {int(outside.argmax())})",
-            expected=known,
-            do="relabel or drop these events",
-        )
-    return raw.astype(np.int64)
+    labels = np.empty(len(dataset), dtype=np.int8)
+    for start in range(0, len(dataset), _BLOCK_LABELS):
+        raw = dataset[start : start + _BLOCK_LABELS]
+        if not np.isin(raw, list(PROCESSES)).all():
+            raise _unknown_labels(dataset, key)
+        labels[start : start + len(raw)] = raw
+    return labels
 
 
 def read_weights(dataset: h5py.Dataset, key: str) -> np.ndarray:
@@ -163,9 +169,9 @@ def check_lengths(dataset: h5py.Dataset, n_events: int, key: str) -> None:
 
 
 def read_blocks(
-    dataset: h5py.Dataset, rows: np.ndarray | None = None
+    dataset: h5py.Dataset, rows: np.ndarray | None = None, start: int = 0, stop: int | None = None
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Go through the chosen rows (ascending; all by default) block by block.
+    """Go through the chosen rows of [start, stop) (ascending; all by default) block by block.
 
     Yields
     ------
@@ -174,18 +180,23 @@ def read_blocks(
     values : ndarray
         [n, width] float32.
     """
-    step = _block_rows(dataset)
+    step, end = _block_rows(dataset), len(dataset) if stop is None else stop
     as_float = dataset.astype(np.float32)
-    for start in range(0, len(dataset), step):
-        stop = min(start + step, len(dataset))
+    for first in range(start, end, step):
+        last = min(first + step, end)
         if rows is None:
-            yield np.arange(start, stop), as_float[start:stop]
+            yield np.arange(first, last), as_float[first:last]
             continue
-        first, last = np.searchsorted(rows, (start, stop))
-        if first == last:
+        low, high = np.searchsorted(rows, (first, last))
+        if low == high:
             continue
-        block, wanted = as_float[start:stop], rows[first:last]
-        yield wanted, block if len(wanted) == len(block) else block[wanted - start]
+        block, wanted = as_float[first:last], rows[low:high]
+        yield wanted, block if len(wanted) == len(block) else block[wanted - first]
+
+
+def chunk_rows(dataset: h5py.Dataset) -> int:
+    """Rows that are stored, and so read, together; 1 where any row can be read alone."""
+    return dataset.chunks[0] if dataset.chunks else 1
 
 
 def check_block(rows: np.ndarray, values: np.ndarray, layout: Layout, where: str, key: str) -> None:
@@ -213,6 +224,20 @@ def check_block(rows: np.ndarray, values: np.ndarray, layout: Layout, where: str
         )
 
 
+def _unknown_labels(dataset: h5py.Dataset, key: str) -> DataError:
+    raw = dataset[:]
+    outside = ~np.isin(raw, list(PROCESSES))
+    known = ", ".join(f"{label} {name}" for label, name in PROCESSES.items())
+    return DataError(
+        f"{_where(dataset)} has labels outside the map",
+        key=key,
+        found=f"{', '.join(f'{x:g}' for x in np.unique(raw[outside])[:5])} "
+        f"({outside.sum():,} of {len(raw):,} events, the first in row {int(outside.argmax())})",
+        expected=known,
+        do="relabel or drop these events",
+    )
+
+
 def _why_unreadable(path: Path, error: OSError) -> tuple[str, str]:
     """What was found, and what to do about it."""
     if isinstance(error, PermissionError):
@@ -224,7 +249,7 @@ def _why_unreadable(path: Path, error: OSError) -> tuple[str, str]:
 
 def _block_rows(dataset: h5py.Dataset) -> int:
     """Rows of a block, in whole storage chunks: else a chunk is decompressed more than once."""
-    chunk = dataset.chunks[0] if dataset.chunks else 1
+    chunk = chunk_rows(dataset)
     return chunk * max(1, _BLOCK_ROWS // chunk)
 
 

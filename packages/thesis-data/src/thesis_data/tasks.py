@@ -27,13 +27,8 @@ class Task:
     class_names: tuple[str, ...]
     table: np.ndarray
 
-    def classes(self, labels: np.ndarray) -> np.ndarray:
-        """Class index of each process label ([N] int64)."""
-        return self.table[labels]
-
-    def check_all_present(self, classes: np.ndarray, split: str, path: str) -> None:
-        """Refuse a split in which a class has no event."""
-        counts = np.bincount(classes, minlength=len(self.class_names))
+    def check_all_present(self, counts: np.ndarray, split: str, path: str) -> None:
+        """Refuse a split in which a class has no event ([C] events of each)."""
         for name, count, labels in zip(self.class_names, counts, self._labels(), strict=True):
             if count == 0:
                 raise DataError(

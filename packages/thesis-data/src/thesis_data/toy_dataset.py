@@ -1,18 +1,23 @@
 """The file of a toy sample: made when it is first asked for, recognised afterwards."""
 
-from collections.abc import Iterator, Mapping
+import errno
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock
 
 from thesis_data.config import DataConfig
+from thesis_data.dataset_files import dataset_files
 from thesis_data.synthetic.config import ToyConfig
 from thesis_data.synthetic.dataset import read_toy_parameters, toy_parameters, write_toy_dataset
 from thesis_facts.errors import DataError
 
+_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
-def ensure_dataset(config: DataConfig) -> Path:
-    """The file that a configuration names; a toy sample is made if it is not there yet.
+
+def ensure_dataset(config: DataConfig) -> list[Path]:
+    """The files that a configuration names; a toy sample is made if it is not there yet.
 
     Of several processes that ask at the same time one makes the file and the others wait for it.
 
@@ -22,19 +27,12 @@ def ensure_dataset(config: DataConfig) -> Path:
         Where no file is named, none can be written, or the one that is there holds other events
         than `data.synthetic` describes.
     """
-    if config.path is None:
-        raise DataError(
-            "no file to read events from",
-            key="data.path",
-            found="null",
-            expected="the path of an H5 file",
-            do="set data.path=FILE, or data=synthetic to make toy events",
-        )
+    if config.synthetic is None or not isinstance(config.path, str):
+        return dataset_files(config.path)
     path = Path(config.path)
-    if config.synthetic is not None:
-        _make_once(path, config.synthetic)
-        _check_parameters(path, config.synthetic)
-    return path
+    _make_once(path, config.synthetic)
+    _check_parameters(path, config.synthetic)
+    return [path]
 
 
 def _make_once(path: Path, toy: ToyConfig) -> None:
@@ -42,7 +40,7 @@ def _make_once(path: Path, toy: ToyConfig) -> None:
         if path.exists():
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_name(f"{path.name}.lock")):
+        with _alone(path):
             if not path.exists():
                 write_toy_dataset(path, toy)
     except OSError as error:
@@ -52,6 +50,27 @@ def _make_once(path: Path, toy: ToyConfig) -> None:
             found=error.strerror or str(error),
             do="choose a folder that can be written to",
         ) from error
+
+
+@contextmanager
+def _alone(path: Path) -> Generator[None]:
+    """One process at a time, where the file system has locks.
+
+    Without them several may make the file at once: all write the same, each under a name of its
+    own, and the last to finish renames over the others.
+    """
+    lock = FileLock(path.with_name(f"{path.name}.lock"))
+    try:
+        lock.acquire()
+    except (OSError, NotImplementedError) as error:
+        if isinstance(error, OSError) and error.errno not in _NO_LOCKS:
+            raise
+        yield
+        return
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _check_parameters(path: Path, toy: ToyConfig) -> None:

@@ -39,6 +39,15 @@ class ToySplit:
         """The same samples on another device."""
         return ToySplit(self.x.to(device), self.y.to(device))
 
+    def non_finite(self) -> str | None:
+        """Where the first value that is NaN or infinite stands, in words; None without one."""
+        bad = ~torch.column_stack([self.x, self.y]).isfinite()
+        if not bad.any():
+            return None
+        sample, column = bad.nonzero()[0].tolist()
+        value = f"feature {column}" if column < self.x.shape[1] else "target"
+        return f"{value} of sample {sample}"
+
 
 @dataclass(frozen=True)
 class ToyRegression:
