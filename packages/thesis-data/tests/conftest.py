@@ -40,12 +40,12 @@ def draw_rows(n_events: int, seed: int = 0) -> np.ndarray:
     return rows
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def rows() -> Callable[..., np.ndarray]:
     return draw_rows
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def datasets() -> Callable[..., dict[str, np.ndarray]]:
     """Arrays of a sound file, by dataset name; labels 1..5, half of them 1."""
 

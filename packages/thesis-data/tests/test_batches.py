@@ -1,9 +1,13 @@
+import math
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thesis_data.batches import eval_batches, index_batches, train_batches
+from batch_equality import assert_equal, tensors_of
+from thesis_data.batches import eval_batches, index_batches, steps_per_epoch, train_batches
 from thesis_data.config import AugmentConfig
 from thesis_data.events import EventBatch, EventSplit
 
@@ -33,17 +37,7 @@ def make_split(n_events: int = N_EVENTS, padding: float = 0.0) -> EventSplit:
 
 
 SPLIT = make_split()
-
-
-def tensors_of(batch: EventBatch) -> list[torch.Tensor]:
-    return [value for value in vars(batch).values() if isinstance(value, torch.Tensor)]
-
-
-def assert_equal(first: EventBatch, second: EventBatch) -> None:
-    for name, value in vars(first).items():
-        other = getattr(second, name)
-        same = torch.equal(value, other) if isinstance(value, torch.Tensor) else value == other
-        assert same, name
+TENSORS = [name for name, v in vars(SPLIT.select(torch.arange(1))).items() if hasattr(v, "dtype")]
 
 
 def test_a_batch_has_the_types_that_models_expect():
@@ -73,6 +67,51 @@ def test_starting_inside_an_epoch_gives_the_same_batches(start, seed, epoch):
     assert len(whole) == len(rest)
     for first, second in zip(whole, rest, strict=True):
         assert_equal(first, second)
+
+
+@given(
+    n_events=st.integers(1, N_EVENTS),
+    batch_size=st.integers(1, 120),
+    n_ranks=st.integers(1, 5),
+    start=st.integers(0, 3),
+)
+def test_ranks_share_the_batches_of_a_process_that_trains_alone(
+    n_events, batch_size, n_ranks, start
+):
+    split = SPLIT.take(torch.arange(n_events))
+    options = {"seed": 1, "epoch": 2, "start_step": start, "augment": BOTH, "trim": False}
+    alone = list(train_batches(split, batch_size, **options))
+    shards = [
+        list(train_batches(split, batch_size, shard=(rank, n_ranks), **options))
+        for rank in range(n_ranks)
+    ]
+    assert len(alone) == max(steps_per_epoch(split, batch_size) - start, 0)
+    for rank, parts in enumerate(shards):
+        for whole, part in zip(alone, parts, strict=True):
+            for name, value in vars(whole).items():
+                expected = value[rank::n_ranks] if isinstance(value, torch.Tensor) else value
+                same = getattr(part, name)
+                assert torch.equal(same, expected) if name in TENSORS else same == expected
+
+
+@given(batch_size=st.integers(1, 120), n_ranks=st.integers(1, 7))
+def test_ranks_evaluate_stretches_that_follow_one_another(batch_size, n_ranks):
+    ranks = [eval_batches(SPLIT, batch_size, shard=(r, n_ranks)) for r in range(n_ranks)]
+    batches = [batch for rank in ranks for batch in rank]
+    assert torch.equal(torch.cat([batch.index for batch in batches]), torch.arange(N_EVENTS))
+    assert max(map(len, batches)) <= -(-batch_size // n_ranks)
+
+
+@pytest.mark.parametrize("augment", [None, BOTH])
+def test_a_part_without_events_is_a_batch_like_any_other(augment):
+    split = SPLIT.take(torch.arange(9))
+    *_, last = train_batches(split, 4, seed=0, epoch=0, augment=augment, shard=(1, 2))
+    assert len(last) == 0
+    assert last.tokens_cont.shape == (0, 1, 4)
+    assert last.mask.shape == last.tokens_id.shape == (0, 1)
+    assert last.globals.shape == (0, 2)
+    assert last.non_finite() is None
+    assert len(SPLIT.select(torch.empty(0, dtype=torch.long))) == 0
 
 
 def test_other_seeds_and_epochs_have_other_orders():
@@ -146,3 +185,40 @@ def test_a_batch_moves_as_a_whole(weight):
     moved = batch.to("meta")
     assert {value.device.type for value in tensors_of(moved)} == {"meta"}
     assert (moved.weight is None) == (weight is None)
+
+
+def test_classes_are_counted():
+    assert SPLIT.class_counts(3).tolist() == [51, 50, 0]
+    unlabelled = replace(SPLIT, label=torch.full((N_EVENTS,), -1))
+    assert unlabelled.class_counts(2).tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize(
+    ("column", "place", "words"),
+    [
+        ("tokens_cont", (3, 1, 0), "phi of object 1 in event 7 (row 1007 of the train split)"),
+        ("tokens_cont", (3, 0, 1), "pt of object 0 in event 7 (row 1007 of the train split)"),
+        ("globals", (2, 0), "MET of event 6 (row 1006 of the train split)"),
+        ("globals", (2, 1), "METphi of event 6 (row 1006 of the train split)"),
+        ("weight", (1,), "weight of event 5 (row 1005 of the train split)"),
+    ],
+)
+def test_the_first_value_that_is_not_finite_is_named(value, column, place, words):
+    split = replace(
+        SPLIT,
+        tokens_id=torch.ones_like(SPLIT.tokens_id),
+        tokens_cont=SPLIT.tokens_cont[..., [3, 1]],
+        cont_features=(3, 1),
+    )
+    batch = split.select(torch.arange(4, 12))
+    assert batch.non_finite() is None
+    getattr(batch, column)[place] = value
+    getattr(batch, column)[-1] = value  # a later one
+    assert batch.non_finite() == words
+
+
+def test_padded_slots_may_hold_anything():
+    batch = make_split(padding=math.nan).select(torch.arange(N_EVENTS))
+    assert batch.non_finite() is None
+    assert replace(batch, weight=None).non_finite() is None

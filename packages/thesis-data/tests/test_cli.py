@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
 
 from thesis_data.cli import main
@@ -29,6 +30,17 @@ def test_validate_fails_on_errors_and_names_them(datasets, write, capsys):
 def test_validate_passes_a_file_with_warnings(datasets, write, capsys):
     assert main(["validate", str(write(datasets(), y_test=None))]) == 0
     assert "1 warning:" in capsys.readouterr().out
+
+
+def test_several_files_are_looked_at_in_turn(datasets, write, capsys):
+    arrays = datasets()
+    sound, broken = write(arrays, "a.h5"), write(arrays, "b.h5", y_val=np.full(100, 9.0))
+    assert main(["inspect", str(sound), str(broken)]) == 0
+    assert capsys.readouterr().out.count("Layout:") == 2
+    assert main(["validate", str(broken), str(sound)]) == 1
+    text = capsys.readouterr().out
+    assert f"{sound}: No problems found." in text
+    assert "1 error:" in text
 
 
 @pytest.mark.parametrize("command", ["inspect", "validate"])

@@ -1,7 +1,10 @@
+import errno
 import multiprocessing
+import os
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from thesis_data.config import DataConfig
 from thesis_data.loading import load_events
@@ -63,3 +66,19 @@ def test_processes_that_start_together_make_one_file(tmp_path):
     assert [process.exitcode for process in processes] == [0, 0]
     assert not inspect_file(path).errors
     assert sorted(p.name for p in tmp_path.iterdir()) in (["toy.h5"], ["toy.h5", "toy.h5.lock"])
+
+
+@pytest.mark.parametrize("missing", [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_no_obstacle(tmp_path, monkeypatch, missing):
+    def refuse(*_):
+        raise OSError(missing, os.strerror(missing))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    path = tmp_path / "toy.h5"
+    assert ensure_dataset(config(path)) == [path]
+    assert not inspect_file(path).errors
+
+
+def test_a_toy_sample_is_one_file(tmp_path):
+    with pytest.raises(ValidationError, match="synthetic makes one file"):
+        DataConfig(path=["a.h5", "b.h5"], synthetic=TOY)

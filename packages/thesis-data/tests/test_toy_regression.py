@@ -65,3 +65,12 @@ def test_batches_hold_every_sample_once_in_an_order_of_seed_and_epoch():
     assert not torch.equal(shuffled, first_features(shuffled_by=(1, 1)))
     for options in ({}, {"shuffled_by": (1, 0)}):
         assert torch.equal(first_features(start_step=2, **options), first_features(**options)[64:])
+
+
+def test_the_first_value_that_is_not_finite_is_named():
+    split = make_toy_regression(ToyRegressionConfig(n_samples=100, n_features=3)).val
+    assert split.non_finite() is None
+    split.y[7] = float("inf")
+    assert split.non_finite() == "target of sample 7"
+    split.x[5, 2] = float("nan")
+    assert split.non_finite() == "feature 2 of sample 5"

@@ -4,7 +4,15 @@ import json
 
 import pytest
 
-from thesis_facts import RunError, infer_meta, meta_hash, read_meta, write_json, write_meta
+from thesis_facts import (
+    RunError,
+    infer_axes,
+    infer_meta,
+    meta_hash,
+    read_meta,
+    write_json,
+    write_meta,
+)
 from thesis_facts.meta import CANONICAL_FIELDS
 
 BACKGROUND, SIGNAL = ["ttH", "ttW", "ttWW", "ttZ"], ["4t"]
@@ -196,6 +204,17 @@ def test_an_empty_configuration_proves_nothing():
         "missing_process_groups",
         "ambiguous_datatreatment",
     ]
+
+
+@pytest.mark.parametrize("path", [["a.h5", "b.h5"], "parts/run2_*.h5", "part_[12].h5"])
+def test_several_files_have_the_name_that_they_are_given(config, path):
+    config["data"] |= {"path": path, "dataset_name": None}
+    meta = infer_meta(config)
+    assert meta["dataset_name"] is None
+    assert "missing_dataset_name" in meta["needs_review_reason"]
+    infer_axes(config)
+    config["data"]["dataset_name"] = "run-2_all"
+    assert infer_meta(config)["dataset_name"] == "run2all"
 
 
 def test_a_named_sample_needs_no_path(config):

@@ -1,6 +1,6 @@
 """Reading what comes next while the present is worked on."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event
 from typing import TypeVar
@@ -11,7 +11,7 @@ Result = TypeVar("Result")
 
 def read_ahead(
     read: Callable[[Item, Callable[[], bool]], Result], items: Iterable[Item]
-) -> Iterator[Result]:
+) -> Generator[Result]:
     """`read(item, cancelled)` for each item in order, one ahead of what was asked for, in a thread.
 
     An error in the thread is raised where its result is asked for. When the iterator is closed

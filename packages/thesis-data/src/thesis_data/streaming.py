@@ -6,7 +6,7 @@ step; pools before it are not read.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -25,6 +25,7 @@ _POOL_BYTES = 128 * 2**20
 _POOLS_IN_BUDGET = 4  # two are in memory at once; blocks, batches and labels take the rest
 _BLOCK_ROWS = 1024
 _BLOCKS_IN_POOL = 64  # as many at least, where the file's chunks are small enough
+_FEWEST_BLOCKS = 16  # below it a pool of a sorted file is no fair sample
 
 log = logging.getLogger(__name__)
 
@@ -66,15 +67,25 @@ class StreamedSplit:
     @classmethod
     def within(cls, budget: int, reader: EventReader) -> "StreamedSplit":
         """Stream with at most about `budget` bytes in memory."""
-        pool_bytes = min(budget // _POOLS_IN_BUDGET, _POOL_BYTES)
-        wanted = min(_BLOCK_ROWS, pool_bytes // reader.event_bytes // _BLOCKS_IN_POOL)
-        split = cls(reader, _cut_blocks(reader, max(wanted, 1)), pool_bytes)
+        pool_bytes = max(min(budget // _POOLS_IN_BUDGET, _POOL_BYTES), 1)
+        in_pool = max(pool_bytes // reader.event_bytes, 1)
+        blocks = _cut_blocks(reader, max(min(_BLOCK_ROWS, in_pool // _BLOCKS_IN_POOL), 1))
+        split = cls(reader, blocks, pool_bytes)
         log.info(
             "%s: %s events take %.2f GiB, more than data.memory_budget_gib: streamed from disk",
             split.name,
             f"{len(split):,}",
             len(split) * reader.event_bytes / 2**30,
         )
+        largest = int(blocks.n_events.max())
+        if largest > in_pool // _FEWEST_BLOCKS:
+            log.warning(
+                "%s: the file is stored in chunks of %s events, so that the %s events which are "
+                "shuffled together come from few places; chunks of 1,000 mix better",
+                split.name,
+                f"{largest:,}",
+                f"{max(in_pool, largest):,}",
+            )
         return split
 
     @property
@@ -103,7 +114,7 @@ class StreamedSplit:
         start_step: int,
         shard: tuple[int, int],
         trim: bool,
-    ) -> Iterator[EventBatch]:
+    ) -> Generator[EventBatch]:
         """One rank's batches of an epoch, from a step on.
 
         All ranks have `count_steps(len(self), batch_size)` of them; the sizes of one rank's
@@ -128,7 +139,7 @@ class StreamedSplit:
 
     def in_order(
         self, batch_size: int, *, shard: tuple[int, int], trim: bool
-    ) -> Iterator[EventBatch]:
+    ) -> Generator[EventBatch]:
         """One rank's part of the events, in the order of the split."""
         cuts = np.array(ordered_cuts(len(self), batch_size, shard))
         if len(cuts) < 2:
@@ -145,7 +156,7 @@ class StreamedSplit:
 
     def _batches(
         self, pools: Sequence[_Pool], cuts: np.ndarray, trim: bool
-    ) -> Iterator[EventBatch]:
+    ) -> Generator[EventBatch]:
         """The events of the pools one after the other, cut at these places."""
         with closing(read_ahead(self._read, pools)) as parts:
             yield from _cut(parts, cuts.tolist(), trim)
@@ -169,8 +180,8 @@ class StreamedSplit:
 
 
 def _cut(
-    parts: Iterator[tuple[EventSplit, Tensor]], cuts: Sequence[int], trim: bool
-) -> Iterator[EventBatch]:
+    parts: Iterable[tuple[EventSplit, Tensor]], cuts: Sequence[int], trim: bool
+) -> Generator[EventBatch]:
     """Batches [cuts[k], cuts[k + 1]) of the events of the parts, one part after the other."""
     step, begin, n_steps = 0, 0, len(cuts) - 1
     carried: list[EventSplit] = []  # of a batch that goes on in the next part

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from glob import has_magic
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -233,10 +234,11 @@ def _confidence(name: str, value: Any) -> str:
 
 
 def _dataset_name(config: Mapping[str, Any]) -> str | None:
+    """The name that was given, or that of the file; several files have none of their own."""
     name = _text_at(config, "data.dataset_name")
     if name is None:
         path = _text_at(config, "data.path")
-        name = PurePosixPath(path).stem if path else None
+        name = PurePosixPath(path).stem if path and not has_magic(path) else None
     return name.replace("-", "").replace("_", "") if name else None
 
 
