@@ -23,7 +23,7 @@ def test_torn_file(payload, tmp_path):
     path = tmp_path / "best_val.pt"
     torch.save(payload, path)
     path.write_bytes(path.read_bytes()[:-2000])
-    with pytest.raises(CheckpointError, match="not a readable checkpoint"):
+    with pytest.raises(CheckpointError, match="it is truncated"):
         load_model(path)
 
 

@@ -1,5 +1,7 @@
 """Fixtures that all tests share."""
 
+import os
+import signal
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -10,6 +12,8 @@ import pytest
 from small_runs import LOOPS, config_of
 from thesis_data.config import DataConfig
 from thesis_data.toy_dataset import ensure_dataset
+from thesis_loops.engine import fit as fit_module
+from thesis_loops.engine.signals import Interrupted
 
 
 @pytest.fixture(scope="session")
@@ -51,3 +55,38 @@ def train() -> Callable[[dict[str, Any]], dict[str, Any]]:
 @pytest.fixture
 def run_dir(tmp_path: Path) -> Path:
     return tmp_path / "run"
+
+
+@pytest.fixture
+def interrupt_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int, signal.Signals], None]:
+    """`interrupt_at(epoch, step, signal)`: the process gets the signal before that step."""
+
+    def arrange(epoch: int, step: int, number: signal.Signals) -> None:
+        seed_step = fit_module.seed_step
+
+        def seed_and_signal(seed: int, at_epoch: int, at_step: int) -> None:
+            seed_step(seed, at_epoch, at_step)
+            if (at_epoch, at_step) == (epoch, step):
+                os.kill(os.getpid(), number)
+
+        monkeypatch.setattr(fit_module, "seed_step", seed_and_signal)
+
+    return arrange
+
+
+@pytest.fixture
+def interrupted(
+    train: Callable[[dict[str, Any]], dict[str, Any]],
+    interrupt_at: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., None]:
+    """`interrupted(cfg, epoch, step)`: train, and leave before that step of that epoch."""
+
+    def run(cfg: dict[str, Any], epoch: int = 2, step: int = 2) -> None:
+        with monkeypatch.context():
+            interrupt_at(epoch, step, signal.SIGTERM)
+            with pytest.raises(Interrupted):
+                train(cfg)
+        monkeypatch.undo()
+
+    return run

@@ -20,11 +20,11 @@ from thesis_loops.engine.tally import Tally
 
 
 def test_class_weights_are_inverse_frequencies_with_sum_c():
-    labels = torch.tensor([0] * 60 + [1] * 30 + [2] * 10)
-    weights = class_weights(labels, 3, "balanced")
+    counts = torch.tensor([60, 30, 10])
+    weights = class_weights(counts, "balanced")
     expected = np.array([100 / (3 * n) for n in (60, 30, 10)])
     np.testing.assert_allclose(weights, expected * 3 / expected.sum(), rtol=1e-6)
-    assert class_weights(labels, 3, "none") is None
+    assert class_weights(counts, "none") is None
 
 
 def test_weighted_validation_loss_is_the_weighted_mean_over_all_batches():
@@ -39,6 +39,38 @@ def test_weighted_validation_loss_is_the_weighted_mean_over_all_batches():
     expected = float((losses * weight).sum() / weight.sum())
     assert tally.loss == pytest.approx(expected, rel=1e-5)
     np.testing.assert_allclose(tally.arrays()["weight"], weight)
+
+
+@pytest.mark.parametrize("of_classes", [None, torch.tensor([1.5, 0.5])])
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
+def test_training_loss_uses_signed_event_weights(of_classes, label_smoothing):
+    draw = torch.Generator().manual_seed(2)
+    logits = torch.randn(40, 2, generator=draw, requires_grad=True)
+    weight = torch.randn(40, generator=draw) + 0.5
+    label = torch.randint(2, (40,), generator=draw)
+    output = training_output(
+        logits, SimpleNamespace(label=label, weight=weight), of_classes, label_smoothing
+    )
+    soft = torch.full((40, 2), label_smoothing / 2)
+    soft[torch.arange(40), label] += 1 - label_smoothing
+    relative = torch.ones(2) if of_classes is None else of_classes
+    losses = -(relative * soft * torch.log_softmax(logits, 1)).sum(1)
+    expected = (weight * losses).mean() / relative[label].mean()
+    torch.testing.assert_close(output.loss, expected)
+    assert output.mean_weight == pytest.approx(float(weight.mean()))
+    gradient = torch.autograd.grad(output.loss, logits)[0]
+    torch.testing.assert_close(gradient, torch.autograd.grad(expected, logits)[0])
+
+
+@pytest.mark.parametrize("of_classes", [None, torch.tensor([1.5, 0.5])])
+def test_equal_event_weights_change_nothing(of_classes):
+    draw = torch.Generator().manual_seed(3)
+    logits, label = torch.randn(40, 2, generator=draw), torch.randint(2, (40,), generator=draw)
+    plain, weighted = (
+        training_output(logits, SimpleNamespace(label=label, weight=weight), of_classes, 0.1)
+        for weight in (None, torch.ones(40))
+    )
+    assert float(weighted.loss) == pytest.approx(float(plain.loss), rel=1e-6)
 
 
 def test_label_smoothing_and_class_weights_act_on_training_alone():

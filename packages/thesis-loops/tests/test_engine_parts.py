@@ -2,7 +2,6 @@
 
 import logging
 import math
-import os
 
 import numpy as np
 import pytest
@@ -11,7 +10,6 @@ import torch
 from small_runs import TRAINER, events_of
 from thesis_facts.writers import append_scalars_csv
 from thesis_loops.engine.averaging import WeightAverage
-from thesis_loops.engine.checkpoints import Checkpoints
 from thesis_loops.engine.early_stopping import EarlyStopping
 from thesis_loops.engine.numerics import Numerics
 from thesis_loops.engine.optimisation import Optimisation
@@ -135,7 +133,7 @@ def test_a_metric_that_appears_later_is_null_before(run_dir):
     recorder = FactsRecorder(run_dir, {}, seed=1)
     recorder.epoch_end(result(0))
     recorder.epoch_end(result(1, auroc=0.7))
-    recorder.train_end()
+    recorder.train_end({})
     histories = events_of(run_dir)[-1]["histories"]
     assert histories["val_auroc"] == [None, 0.7]
     assert histories["val_loss"] == [2.0, 2.0]
@@ -168,7 +166,7 @@ def test_without_a_directory_sinks_still_hear(caplog):
 def test_histories_leave_the_epochs_events_where_asked(run_dir):
     recorder = FactsRecorder(run_dir, {}, seed=1, with_histories=False)
     recorder.epoch_end(result(0))
-    recorder.train_end()
+    recorder.train_end({})
     epoch, end = events_of(run_dir)
     assert epoch["histories"] == {}
     assert end["histories"]["val_loss"] == [2.0]
@@ -201,21 +199,6 @@ def test_rows_beyond_the_checkpoint_are_cut_on_resume(run_dir):
     text = (run_dir / "facts" / "scalars.csv").read_text()
     assert [line.split(",")[0] for line in text.split()[1:]] == ["0", "0"]
     assert resumed.run_id == recorder.run_id
-
-
-def no_second_names(*_: object) -> None:
-    raise PermissionError("Operation not permitted")
-
-
-@pytest.mark.parametrize("link", [os.link, no_second_names])
-def test_checkpoints_keep_the_one_before(link, run_dir, monkeypatch):
-    monkeypatch.setattr(os, "link", link)
-    checkpoints = Checkpoints(run_dir)
-    for epoch in range(3):
-        checkpoints.save_last({"epoch": epoch, "best": False})
-    assert torch.load(run_dir / "last.pt", weights_only=True)["epoch"] == 2
-    assert torch.load(run_dir / "last.prev.pt", weights_only=True)["epoch"] == 1
-    assert sorted(path.name for path in run_dir.iterdir()) == ["last.prev.pt", "last.pt"]
 
 
 def test_memory_is_that_of_the_gpu_only_where_one_is_used(monkeypatch):

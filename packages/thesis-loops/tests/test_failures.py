@@ -7,7 +7,7 @@ from small_runs import events_of
 from thesis_arch import load_model
 from thesis_facts.errors import ConfigError, DataError
 from thesis_loops import test_mlp as mlp_loop
-from thesis_loops.engine.fit import NonFiniteLossError
+from thesis_loops.engine.finite import NonFiniteError
 
 
 def test_a_loss_that_is_no_number_stops_the_run_at_its_step(config, train, run_dir, monkeypatch):
@@ -20,7 +20,7 @@ def test_a_loss_that_is_no_number_stops_the_run_at_its_step(config, train, run_d
         return value * float("nan") if len(calls) == 9 else value
 
     monkeypatch.setattr(mlp_loop, "_loss", break_down)
-    with pytest.raises(NonFiniteLossError, match="epoch 1, step 2"):
+    with pytest.raises(NonFiniteError, match="epoch 2, step 3 of 5"):
         train(config("test_mlp", run_dir=str(run_dir)))
     last = events_of(run_dir)[-1]
     assert (last["moment"], last["epoch"], last["step"]) == ("on_exception", 1, 2)
@@ -40,7 +40,7 @@ def test_a_model_that_makes_no_sense_is_a_config_error(config, train):
         train(config("transformer_classifier", data__cont_features=[0, 1, 2]))
 
 
-@pytest.mark.parametrize("device", ["tpu9", "meta", "mps"])
+@pytest.mark.parametrize("device", ["tpu9", "meta", "xpu"])
 def test_unknown_device(device, config, train):
     with pytest.raises(ConfigError, match="auto, cpu, cuda"):
         train(config("test_mlp", device=device))

@@ -9,6 +9,7 @@ from small_runs import events_of, numbers_of
 from thesis_arch import load_model
 from thesis_facts.errors import ConfigError, LockedError
 from thesis_facts.locks import run_lock
+from thesis_loops.engine.recorder import FactsRecorder
 
 
 def test_a_run_leaves_its_facts(loop, config, train, run_dir):
@@ -69,15 +70,37 @@ def test_only_the_same_config_resumes(loop, config, train, run_dir):
         train(config(loop, run_dir=str(run_dir), resume="auto", trainer__lr=2e-3))
 
 
+def test_a_complete_run_is_not_run_again(loop, config, train, run_dir, caplog):
+    first = train(config(loop, run_dir=str(run_dir)))
+    before = {path: path.read_bytes() for path in run_dir.rglob("*") if path.is_file()}
+    with caplog.at_level("INFO"):
+        again = train(config(loop, run_dir=str(run_dir), resume="auto"))
+    assert again == pytest.approx(first, rel=0, abs=0, nan_ok=True)
+    assert list(again) == list(first)
+    assert "complete" in caplog.text
+    assert {path: path.read_bytes() for path in run_dir.rglob("*") if path.is_file()} == before
+    with pytest.raises(ConfigError, match=r"trainer\.lr"):
+        train(config(loop, run_dir=str(run_dir), resume="auto", trainer__lr=2e-3))
+
+
 @pytest.mark.parametrize("ema_decay", [None, 0.9])
-def test_a_complete_run_resumes_to_the_same_facts(ema_decay, loop, config, train, run_dir):
-    """The model of `best_val.pt` is tested again: it is the one that was tested first."""
-    changes = {"run_dir": str(run_dir), "trainer__ema_decay": ema_decay}
-    first = train(config(loop, **changes))
-    before = numbers_of(run_dir)
-    again = train(config(loop, **changes, resume="auto"))
-    assert again == first
-    assert numbers_of(run_dir) == before
+def test_a_run_that_lacks_only_its_test_scores_gets_them(
+    ema_decay, loop, config, train, run_dir, tmp_path, monkeypatch
+):
+    """The model of `last.pt` is tested, as it would have been."""
+    changes = {"trainer__ema_decay": ema_decay}
+    first = train(config(loop, run_dir=str(tmp_path / "whole"), **changes))
+    with monkeypatch.context() as patch:
+        patch.setattr(FactsRecorder, "test_end", power_cut)
+        with pytest.raises(SystemExit):
+            train(config(loop, run_dir=str(run_dir), **changes))
+    again = train(config(loop, run_dir=str(run_dir), resume="auto", **changes))
+    assert again == pytest.approx(first, rel=0, abs=0, nan_ok=True)
+    assert numbers_of(run_dir) == numbers_of(tmp_path / "whole")
+
+
+def power_cut(*_: object) -> None:
+    raise SystemExit
 
 
 def test_two_runs_never_share_a_directory(loop, config, train, run_dir):

@@ -1,6 +1,5 @@
 """Interrupted runs end with the numbers of uninterrupted ones, bit for bit."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -9,27 +8,8 @@ import time
 import pytest
 
 from small_runs import events_of, numbers_of
-from thesis_facts.errors import RunError
-from thesis_loops.engine import fit as fit_module
 from thesis_loops.engine.checkpoints import Checkpoints
 from thesis_loops.engine.signals import Interrupted
-
-
-@pytest.fixture
-def interrupt_at(monkeypatch):
-    """`interrupt_at(epoch, step, signal)`: the process gets the signal before that step."""
-
-    def arrange(epoch: int, step: int, number: signal.Signals) -> None:
-        seed_step = fit_module.seed_step
-
-        def seed_and_signal(seed: int, at_epoch: int, at_step: int) -> None:
-            seed_step(seed, at_epoch, at_step)
-            if (at_epoch, at_step) == (epoch, step):
-                os.kill(os.getpid(), number)
-
-        monkeypatch.setattr(fit_module, "seed_step", seed_and_signal)
-
-    return arrange
 
 
 @pytest.mark.parametrize("ema_decay", [None, 0.9])
@@ -71,26 +51,6 @@ def test_a_run_without_a_directory_does_not_claim_to_be_saved(config, train, int
         train(config("test_mlp"))
 
 
-def test_torn_last_checkpoint_falls_back_to_the_one_before(
-    config, train, run_dir, caplog, tmp_path
-):
-    train(config("test_mlp", run_dir=str(tmp_path / "whole")))
-    train(config("test_mlp", run_dir=str(run_dir)))
-    last = run_dir / "last.pt"
-    last.write_bytes(last.read_bytes()[: last.stat().st_size // 2])
-    train(config("test_mlp", run_dir=str(run_dir), resume="auto"))
-    assert "can't resume from last.pt" in caplog.text
-    assert numbers_of(run_dir) == numbers_of(tmp_path / "whole")
-
-
-def test_no_readable_checkpoint_is_said(config, train, run_dir):
-    train(config("test_mlp", run_dir=str(run_dir)))
-    for name in ("last.pt", "last.prev.pt"):
-        (run_dir / name).write_bytes(b"torn")
-    with pytest.raises(RunError, match="no readable checkpoint"):
-        train(config("test_mlp", run_dir=str(run_dir), resume="auto"))
-
-
 def test_resume_auto_starts_a_run_that_never_began(config, train, run_dir):
     train(config("test_mlp", run_dir=str(run_dir), resume="auto"))
     assert events_of(run_dir)[-1]["moment"] == "on_train_end"
@@ -106,7 +66,7 @@ def test_a_run_killed_before_its_first_checkpoint_leaves_no_row_twice(
 
     train(config("test_mlp", run_dir=str(tmp_path / "whole")))
     with monkeypatch.context() as patch:
-        patch.setattr(Checkpoints, "save_last", die)
+        patch.setattr(Checkpoints, "save", die)
         with pytest.raises(KeyboardInterrupt):
             train(config("test_mlp", run_dir=str(run_dir)))
     train(config("test_mlp", run_dir=str(run_dir), resume="auto"))

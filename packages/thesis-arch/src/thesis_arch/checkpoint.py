@@ -1,5 +1,6 @@
 """The model part of a checkpoint: everything that scores raw events with nothing beside it."""
 
+import zipfile
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
@@ -9,6 +10,8 @@ import torch
 from torch import nn
 
 FORMAT_VERSION = 1
+
+_ARCHIVE = b"PK\x03\x04"  # what a file of torch begins with
 
 # What a checkpoint may name. Nothing outside this dict is ever imported on a file's word.
 ARCHITECTURES = {
@@ -102,8 +105,23 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # foreign bytes make the unpickler fail in any way
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(f"{path}: not a readable checkpoint ({reason})") from error
+        raise CheckpointError(
+            f"{path}: not a readable checkpoint ({_reason(path, error)})"
+        ) from error
     if not isinstance(content, dict):
         raise CheckpointError(f"{path}: this is no thesis-arch checkpoint")
     return content
+
+
+def _reason(path: Path, error: Exception) -> str:
+    """Why a file could not be read: torch's own words name neither of the usual causes."""
+    with path.open("rb") as file:
+        start = file.read(4)
+        is_archive = zipfile.is_zipfile(file)
+    if not start:
+        return "it is empty"
+    if start == _ARCHIVE and not is_archive:
+        return "it is truncated"
+    if not is_archive:
+        return "it is no checkpoint of torch"
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

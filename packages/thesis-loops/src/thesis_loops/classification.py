@@ -1,6 +1,6 @@
 """What all loops share that tell processes apart: loss, metrics, scores, results."""
 
-import math
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -11,15 +11,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from thesis_data.batches import eval_batches, train_batches
+from thesis_data.batches import eval_batches, steps_per_epoch, train_batches
 from thesis_data.config import AugmentConfig, DataConfig
-from thesis_data.events import EventBatch, EventSplit
-from thesis_data.loading import EventData
+from thesis_data.dataset_files import describe_dataset
+from thesis_data.events import EventBatch
+from thesis_data.loading import EventData, Split
 from thesis_facts.errors import ConfigError
-from thesis_facts.files import describe_file
 from thesis_facts.metrics import classification_metrics, classification_report
 from thesis_facts.scores import Scores, write_scores
 from thesis_loops.config import ClassifierSection, ClassifierTrainer, RunConfig, ScoresSettings
+from thesis_loops.engine.earlier import check_same_dataset
 from thesis_loops.engine.fit import Fitted, Job
 from thesis_loops.engine.optimisation import GradientUpdate, StepOutput
 from thesis_loops.engine.run import Run
@@ -56,7 +57,7 @@ def classification_job(
     eval_step: Callable[[EventBatch], StepOutput],
 ) -> Job:
     """What `fit` needs to train a torch classifier on the training split."""
-    steps_per_epoch = math.ceil(len(data.train) / trainer.batch_size)
+    n_steps = steps_per_epoch(data.train, trainer.batch_size)
 
     def batches(epoch: int, start_step: int) -> Iterable[EventBatch]:
         return train_batches(
@@ -68,41 +69,68 @@ def classification_job(
             augment=augment,
         )
 
-    total_steps = steps_per_epoch * trainer.epochs
+    total_steps = n_steps * trainer.epochs
     return Job(
         model=model,
         updater=GradientUpdate(model, train_step, trainer, total_steps, run.numerics),
         evaluate=eval_step,
         train_batches=batches,
         val_batches=partial(eval_batches, data.val, trainer.batch_size),
-        steps_per_epoch=steps_per_epoch,
+        steps_per_epoch=n_steps,
         metrics=epoch_metrics(trainer.metrics),
     )
 
 
 def begin_facts(run: Run, model: Scorer, events: DataConfig) -> None:
-    """The model is built: say what it is, how it computes, and which file it learns from."""
-    dataset = describe_file(events.path) if events.path is not None else None
+    """The model is built: say what it is, how it computes, and which files it learns from.
+
+    Raises
+    ------
+    RunError
+        The run is resumed, and the files are no longer those that it began with.
+    """
+    dataset = describe_dataset(events) if events.path is not None else None
+    check_same_dataset(run.earlier.dataset, dataset)
     run.recorder.begin(model.effective_axes(), numerics=run.numerics.describe(), dataset=dataset)
 
 
-def class_weights(labels: Tensor, n_classes: int, policy: str) -> Tensor | None:
-    """Weight of each class in the loss, [C]: N / (C n_c), rescaled to sum C; None for none."""
+def class_weights(counts: Tensor, policy: str) -> Tensor | None:
+    """Weight of each class in the loss, [C]: N / (C n_c), rescaled to sum C; None for none.
+
+    Parameters
+    ----------
+    counts : Tensor
+        [C] number of training events of each class.
+    policy : str
+        none or balanced.
+    """
     if policy == "none":
         return None
-    counts = torch.bincount(labels, minlength=n_classes).float()
-    weights = len(labels) / (n_classes * counts)
-    return weights * (n_classes / weights.sum())
+    weights = counts.sum() / (len(counts) * counts.float())
+    return weights * (len(counts) / weights.sum())
 
 
 def training_output(
     logits: Tensor, batch: EventBatch, weights: Tensor | None, label_smoothing: float
 ) -> StepOutput:
-    """Cross-entropy of a training batch, as the trainer section wants it."""
-    loss = functional.cross_entropy(
-        logits.float(), batch.label, weight=weights, label_smoothing=label_smoothing
+    """Cross-entropy of a training batch, as the trainer section wants it.
+
+    Where the data have event weights it is the mean of weight x loss: (signed) weights of about
+    1 keep the learning rate what it is. Class weights (`weights`, [C]) come on top of them.
+    """
+    cross_entropy = partial(
+        functional.cross_entropy, weight=weights, label_smoothing=label_smoothing
     )
-    return StepOutput(loss, len(batch.label), {"logits": logits.float(), "label": batch.label})
+    outputs = {"logits": logits.float(), "label": batch.label}
+    if batch.weight is None:
+        loss = cross_entropy(logits.float(), batch.label)
+        return StepOutput(loss, len(batch.label), outputs)
+    losses = cross_entropy(logits.float(), batch.label, reduction="none")
+    loss = (losses * batch.weight).mean()
+    if weights is not None:  # as `reduction="mean"` does: class weights are relative
+        loss = loss / weights[batch.label].mean()
+    outputs["weight"] = batch.weight
+    return StepOutput(loss, len(batch.label), outputs, float(batch.weight.mean()))
 
 
 def evaluation_output(logits: Tensor, batch: EventBatch) -> StepOutput:
@@ -149,7 +177,7 @@ def conclude(run: Run, model: Scorer, data: EventData, fitted: Fitted) -> dict[s
             loss = report["log_loss"]
             run.recorder.test_end(fitted.tested_epoch, loss, report)
             results |= {"test_loss": loss, **{f"test_{k}": v for k, v in report.items()}}
-    run.recorder.train_end()
+    run.recorder.train_end(results)
     return results
 
 
@@ -159,20 +187,24 @@ def _at_best(fitted: Fitted, name: str, report: Mapping[str, float]) -> float | 
     return fitted.at_best(f"val_{name}") if recorded else report[name]
 
 
-def score_split(run: Run, model: Scorer, split: EventSplit, class_names: tuple[str, ...]) -> Scores:
+def score_split(run: Run, model: Scorer, split: Split, class_names: tuple[str, ...]) -> Scores:
     """Scores of every event of a split, in its order."""
-    parts: dict[str, list[Tensor]] = {"logits": [], "embedding": []}
+    parts: dict[str, list[Tensor]] = defaultdict(list)
     with run.numerics.autocast():
         for batch in eval_batches(split, run.settings.batch_size):
-            for name, values in model.event_scores(batch.to(run.numerics.device)).items():
-                parts[name].append(values.cpu())
+            scored = model.event_scores(batch.to(run.numerics.device))
+            told = {"label": batch.label, "process": batch.process, "weight": batch.weight}
+            for name, values in (scored | told).items():
+                if values is not None:
+                    parts[name].append(values.cpu())
+    columns = {name: torch.cat(values).numpy() for name, values in parts.items()}
     return Scores(
-        logits=torch.cat(parts["logits"]).numpy(),
-        labels=split.label.numpy(),
+        logits=columns["logits"],
+        labels=columns["label"],
         class_names=class_names,
-        process=split.process.numpy(),
-        weights=None if split.weight is None else split.weight.numpy(),
-        embeddings=torch.cat(parts["embedding"]).numpy(),
+        process=columns["process"],
+        weights=columns.get("weight"),
+        embeddings=columns["embedding"],
     )
 
 

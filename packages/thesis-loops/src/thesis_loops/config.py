@@ -23,6 +23,9 @@ OBJECTIVES = {
     "test_mlp": ("best_val_loss",),
 }
 
+# SIGINT is not among them: it always is ctrl-C.
+StopSignal = Literal["SIGTERM", "SIGUSR1", "SIGUSR2", "SIGHUP", "SIGQUIT", "SIGXCPU", "SIGTSTP"]
+
 
 class EnvSection(Section):
     """Where files are: `output_root` for what we write, `data_root` for data sets."""
@@ -86,7 +89,19 @@ class ExperimentSection(Section):
 
 
 class RunConfig(Section):
-    """All of it. Sections of other loops are left out."""
+    """All of it. Sections of other loops are left out.
+
+    Attributes
+    ----------
+    device : str
+        auto, cpu, cuda, cuda:N or mps.
+    deterministic : bool
+        Only algorithms that give the same numbers each time, also on GPUs.
+    checkpoint_every_s : float or None
+        Seconds between checkpoints inside an epoch; null saves at its end alone.
+    stop_signals : tuple of str
+        Mean "save and leave", with exit code 85.
+    """
 
     loop: str
     env: EnvSection
@@ -98,6 +113,9 @@ class RunConfig(Section):
     meta: MetaSection
     experiment: ExperimentSection
     device: str
+    deterministic: bool
+    checkpoint_every_s: float | None = Field(gt=0)
+    stop_signals: tuple[StopSignal, ...]
     resume: Literal["auto"] | None
     run_dir: str | None
     job_id: str | None

@@ -46,9 +46,11 @@ def train(cfg: Mapping[str, Any]) -> dict[str, Any]:
     section, events = classifier_sections(config)
     trainer = section.trainer
     with open_run(config, trainer) as run:
+        if run.earlier.results is not None:
+            return run.earlier.results
         data = load_events(events)
         model = build_model(section, events, data).to(run.numerics.device)
-        weights = class_weights(data.train.label, data.n_classes, trainer.class_weights)
+        weights = class_weights(data.train.class_counts(data.n_classes), trainer.class_weights)
         weights = None if weights is None else weights.to(run.numerics.device)
 
         def train_step(batch: EventBatch) -> StepOutput:
@@ -76,7 +78,7 @@ def build_model(
     config = ClassifierSpec(model=section.model, globals=section.globals, norm=events.norm)
     try:
         model = TransformerClassifier(config, spec)
+        model.fit_statistics(eval_batches(data.train, 4096))
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    model.fit_statistics(eval_batches(data.train, 4096))
     return model

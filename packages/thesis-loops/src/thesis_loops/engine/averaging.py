@@ -59,7 +59,10 @@ class WeightAverage:
         """From a checkpoint."""
         self.steps = state["steps"]
         for name, average in self._average.items():
-            average.copy_(state["average"][name])
+            saved = state["average"][name]
+            if saved.shape != average.shape:  # `copy_` would broadcast
+                raise ValueError(f"the average of {name} has the shape {tuple(saved.shape)}")
+            average.copy_(saved)
 
     @torch.no_grad()
     def _copy(self, values: dict[str, Tensor]) -> None:

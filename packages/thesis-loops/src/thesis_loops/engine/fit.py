@@ -1,10 +1,10 @@
 """Training of torch models, epoch by epoch, on the services of the engine."""
 
-import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,20 +12,16 @@ import torch
 from torch import nn
 
 from thesis_arch.checkpoint import model_payload
-from thesis_facts.errors import ThesisError
 from thesis_loops.engine.early_stopping import EarlyStopping
+from thesis_loops.engine.finite import check_loss, check_state
 from thesis_loops.engine.optimisation import StepOutput
 from thesis_loops.engine.progress import Progress
 from thesis_loops.engine.recorder import EpochResult
 from thesis_loops.engine.run import Run
 from thesis_loops.engine.seeds import seed_step
-from thesis_loops.engine.tally import Tally
+from thesis_loops.engine.tally import MOST_TRAINING_EVENTS, Tally
 
 Metrics = Callable[[Mapping[str, np.ndarray]], dict[str, float]]
-
-
-class NonFiniteLossError(ThesisError):
-    """The loss became NaN or infinite."""
 
 
 class Updater(Protocol):
@@ -98,18 +94,29 @@ def fit(run: Run, job: Job) -> Fitted:
     ------
     Interrupted
         A signal asked to stop; the run is saved and can be resumed.
-    NonFiniteLossError
-        The loss is no number; `last.pt` is from before.
+    NonFiniteError
+        The loss, or a weight, is no number; `last.pt` is from before.
+    RunError
+        The checkpoint to go on from does not fit, or nothing can be written any more.
     """
     return _Fit(run, job).run_to_end()
 
 
-def evaluate_all(run: Run, job: Job, batches: Iterable[Any]) -> Tally:
-    """Tally of `job.evaluate` over batches, without gradients."""
+def evaluate_all(
+    run: Run,
+    job: Job,
+    batches: Iterable[Any],
+    check: Callable[[StepOutput, Any], None] | None = None,
+) -> Tally:
+    """Tally of `job.evaluate` over batches, without gradients; `check` sees output and batch."""
     tally = Tally()
     with torch.no_grad(), run.numerics.autocast():
         for batch in batches:
-            tally.add(job.evaluate(batch.to(run.numerics.device)))
+            moved = batch.to(run.numerics.device)
+            output = job.evaluate(moved)
+            if check is not None:
+                check(output, moved)
+            tally.add(output)
     return tally
 
 
@@ -119,10 +126,12 @@ class _Fit:
         self.epochs = run.settings.epochs
         self.epoch, self.step = 0, 0  # of the next training step
         self.seconds = 0.0  # spent in this epoch's training pass before now
-        self.tally = Tally()
+        self.tally = Tally(MOST_TRAINING_EVENTS)
         self.stopping = EarlyStopping(run.settings.early_stopping)
         if run.resumed is not None:
-            self._restore(run.resumed)
+            with run.checkpoints.restoring():
+                self._restore(run.resumed)
+        self.saved_at = time.monotonic()
         self.progress = Progress(self.epochs, job.steps_per_epoch)
 
     def run_to_end(self) -> Fitted:
@@ -139,41 +148,49 @@ class _Fit:
         device = self.run.numerics.device
         for batch in self.job.train_batches(self.epoch, self.step):
             self.run.recorder.at(self.epoch, self.step)
+            moved = batch.to(device)
             seed_step(self.run.settings.seed, self.epoch, self.step)
-            output = self.job.updater.update(batch.to(device), self._check_finite)
+            output = self.job.updater.update(moved, partial(self._check_training, moved))
             loss = self.tally.add(output)
             self.step += 1
             self.progress.step(self.epoch, loss)
-            if self.run.stop.received is not None:
+            if self._stop_asked() or self._save_is_due():
                 self.seconds = time.monotonic() - started
                 self._save()
-                self.run.stop.raise_if_asked()
+                self._leave_if_asked()
         self.seconds = time.monotonic() - started
 
     def _close_epoch(self) -> None:
+        self.run.recorder.at(self.epoch, None)
         with self.job.updater.evaluating():
-            validation = evaluate_all(self.run, self.job, self.job.val_batches())
-            arrays = validation.arrays()
+            batches = self.job.val_batches()
+            validation = evaluate_all(self.run, self.job, batches, self._check_validation)
+            train_metrics, _ = self._judge(self.tally)
+            val_metrics, arrays = self._judge(validation)
             result = EpochResult(
                 epoch=self.epoch,
                 train_loss=self.tally.loss,
                 val_loss=validation.loss,
-                train_metrics=self.job.metrics(self.tally.arrays()),
-                val_metrics=self.job.metrics(arrays),
+                train_metrics=train_metrics,
+                val_metrics=val_metrics,
                 epoch_time_s=self.seconds,
                 throughput=self.tally.n_events / self.seconds,
             )
-            if not math.isfinite(result.val_loss):
-                raise NonFiniteLossError("the validation loss is not finite", key=self._where())
             is_best = self.stopping.update(self.epoch, result.val_loss)
             if is_best:
-                self.run.checkpoints.save_best(model_payload(self.job.model))
+                self.run.checkpoints.keep_best(model_payload(self.job.model))
         # Facts before the checkpoint: what is recorded twice is cut, what is not is lost.
         self.run.recorder.epoch_end(result, arrays)
         self.progress.epoch(result, is_best)
-        self.epoch, self.step, self.seconds, self.tally = self.epoch + 1, 0, 0.0, Tally()
+        self.epoch, self.step, self.seconds = self.epoch + 1, 0, 0.0
+        self.tally = Tally(MOST_TRAINING_EVENTS)
         self._save()
-        self.run.stop.raise_if_asked()
+        self._leave_if_asked()
+
+    def _judge(self, tally: Tally) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+        """Metrics of a pass, and the arrays that they come from."""
+        arrays = tally.arrays()
+        return self.job.metrics(arrays), arrays
 
     def _finish(self) -> Fitted:
         best = self.run.checkpoints.best
@@ -188,33 +205,38 @@ class _Fit:
         self.job.model.eval()
         return Fitted(self.stopping.best_epoch, tested, self.run.recorder.histories)
 
-    def _check_finite(self, output: StepOutput) -> None:
-        if not math.isfinite(float(output.loss.detach())):
-            raise NonFiniteLossError(
-                "the training loss is not finite",
-                key=self._where(),
-                found=float(output.loss.detach()),
-                do="lower lr or look at the data with `thesis-data validate`",
-            )
+    def _check_training(self, batch: Any, output: StepOutput) -> None:
+        where = f"epoch {self.epoch + 1}, step {self.step + 1} of {self.job.steps_per_epoch}"
+        check_loss(output.loss, batch, "training", where)
 
-    def _where(self) -> str:
-        return f"epoch {self.epoch}, step {self.step}"
+    def _check_validation(self, output: StepOutput, batch: Any) -> None:
+        check_loss(output.loss, batch, "validation", f"epoch {self.epoch + 1}")
+
+    def _stop_asked(self) -> bool:
+        return self.run.stop.received is not None
+
+    def _save_is_due(self) -> bool:
+        every = self.run.checkpoint_every_s
+        return every is not None and time.monotonic() - self.saved_at >= every
+
+    def _leave_if_asked(self) -> None:
+        self.run.stop.raise_if_asked()
 
     def _save(self) -> None:
-        self.run.checkpoints.save_last(
-            {
-                "model": model_payload(self.job.model),
-                "best": self.run.checkpoints.best is not None,
-                "updater": self.job.updater.state_dict(),
-                "stopping": self.stopping.state_dict(),
-                "recorder": self.run.recorder.state_dict(),
-                "epoch": self.epoch,
-                "step": self.step,
-                "seconds": self.seconds,
-                "tally": self.tally.state_dict(),
-                "config": self.run.config,
-            }
-        )
+        state = {
+            "model": model_payload(self.job.model),
+            "updater": self.job.updater.state_dict(),
+            "stopping": self.stopping.state_dict(),
+            "recorder": self.run.recorder.state_dict(),
+            "epoch": self.epoch,
+            "step": self.step,
+            "seconds": self.seconds,
+            "tally": self.tally.state_dict(),
+            "config": self.run.config,
+        }
+        check_state({name: state[name] for name in ("model", "updater")}, f"epoch {self.epoch + 1}")
+        self.run.checkpoints.save(state)
+        self.saved_at = time.monotonic()
 
     def _restore(self, state: dict[str, Any]) -> None:
         self.job.model.load_state_dict(state["model"]["weights"])

@@ -1,5 +1,6 @@
 """Device and precision: chosen once at the start, recorded in the facts."""
 
+import os
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -24,14 +25,19 @@ class Numerics:
         off, bf16 or fp16.
     matmul_precision : str
         highest, high or medium, `auto` resolved.
+    deterministic : bool
+        Whether only algorithms run that give the same numbers each time.
     """
 
     device: torch.device
     amp: str
     matmul_precision: str
+    deterministic: bool = False
 
     @classmethod
-    def choose(cls, device: str, settings: TrainerSettings) -> "Numerics":
+    def choose(
+        cls, device: str, settings: TrainerSettings, deterministic: bool = False
+    ) -> "Numerics":
         """Resolve `auto`, check that the machine has what is asked for, and set it.
 
         Raises
@@ -40,17 +46,23 @@ class Numerics:
             The device does not exist here, or can't do the precision.
         """
         chosen = select_device(device)
-        if settings.amp == "fp16" and chosen.type == "cpu":
+        if settings.amp == "fp16" and chosen.type != "cuda":  # the loss scaling is made for CUDA
             raise ConfigError(
-                "fp16 needs a GPU", key="trainer.amp", found="fp16", expected="off or bf16 on a CPU"
+                "fp16 needs a GPU with CUDA",
+                key="trainer.amp",
+                found="fp16",
+                expected=f"off or bf16 on {chosen.type}",
             )
         precision = settings.matmul_precision
         if precision == "auto":
             precision = "medium" if chosen.type == "cpu" and _cpu_has_bf16() else "highest"
         torch.set_float32_matmul_precision(precision)
+        if deterministic and chosen.type == "cuda":  # cuBLAS reads it when it is first used
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(deterministic)
         if chosen.type == "cuda":  # what facts say of name and memory is of the current GPU
             torch.cuda.set_device(chosen)
-        return cls(chosen, settings.amp, precision)
+        return cls(chosen, settings.amp, precision, deterministic)
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Mixed precision for the forward pass."""
@@ -64,28 +76,36 @@ class Numerics:
             "device": str(self.device),
             "amp": self.amp,
             "matmul_precision": self.matmul_precision,
+            "deterministic": self.deterministic,
             "threads": torch.get_num_threads(),
         }
 
 
 def select_device(name: str) -> torch.device:
-    """`auto` takes the first GPU there is, else the CPU; else cpu, cuda or cuda:N."""
+    """`auto` takes the first GPU with CUDA, else the CPU; else cpu, cuda, cuda:N or mps.
+
+    Training on `mps` (Apple's GPUs) was never tried, which is why `auto` does not choose it.
+    """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
     except RuntimeError:
         device = None
-    if device is None or device.type not in ("cpu", "cuda"):  # torch knows more that don't train
+    if device is None or device.type not in ("cpu", "cuda", "mps"):  # torch knows more
         raise ConfigError(
-            "unknown device", key="device", found=repr(name), expected="auto, cpu, cuda or cuda:N"
+            "unknown device",
+            key="device",
+            found=repr(name),
+            expected="auto, cpu, cuda, cuda:N or mps",
         )
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+    n_gpus = torch.cuda.device_count() if device.type == "cuda" else torch.mps.device_count()
+    if device.type != "cpu" and (device.index or 0) >= n_gpus:
         raise ConfigError(
             "no such GPU here",
             key="device",
             found=repr(name),
-            expected=f"one of {torch.cuda.device_count()} GPUs",
+            expected=f"one of {n_gpus} GPUs",
             do="use device=auto",
         )
     return device

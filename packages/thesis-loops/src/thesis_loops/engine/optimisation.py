@@ -58,7 +58,8 @@ class Optimisation:
     ) -> None:
         self.settings, self.total_steps = fitting_warmup(settings, total_steps), total_steps
         self.parameters = [p for p in module.parameters() if p.requires_grad]
-        # Decay pulls matrices to zero; on biases, norms and gates it would only do harm.
+        # Decay pulls to zero whatever has two dimensions: matrices, and with them embedding tables
+        # and the CLS token. On biases, norms and gates it would only do harm.
         matrices = [p for p in self.parameters if p.ndim >= 2]
         others = [p for p in self.parameters if p.ndim < 2]
         groups = [
@@ -95,6 +96,11 @@ class Optimisation:
         """From a checkpoint."""
         self.steps = state["steps"]
         self.optimiser.load_state_dict(state["optimiser"])
+        for parameter, moments in self.optimiser.state.items():  # torch would find out later
+            for name, values in moments.items():
+                if values.ndim and values.shape != parameter.shape:
+                    shapes = f"{tuple(values.shape)} for weights of {tuple(parameter.shape)}"
+                    raise ValueError(f"{name} of the optimiser has the shape {shapes}")
         if state["scaler"]:
             self.scaler.load_state_dict(state["scaler"])
 

@@ -22,6 +22,7 @@ from thesis_facts.writers import (
     truncate_scalars,
     write_json,
 )
+from thesis_loops.engine.earlier import storable
 from thesis_loops.engine.numerics import cuda_info
 
 log = logging.getLogger("thesis_loops")
@@ -94,6 +95,7 @@ class FactsRecorder:
 
     def open(self) -> None:
         """Write what is known before anything can fail: config and meta."""
+        reset_peak_memory()
         if self.run_dir is not None:
             write_json(self.run_dir / "facts" / "config.json", self.config)
             write_meta(self.run_dir, self.config)
@@ -146,9 +148,15 @@ class FactsRecorder:
             append_scalars_csv(self.run_dir, {"epoch": epoch, "split": "test", **_columns(numbers)})
         self._emit("on_test_end", arrays=arrays, epoch=epoch, split="test", metrics=numbers)
 
-    def train_end(self, **extras: Any) -> None:
-        """The run is complete."""
-        self._emit("on_train_end", total_time_s=self.elapsed_s, histories=self.histories, **extras)
+    def train_end(self, results: Mapping[str, Any], **extras: Any) -> None:
+        """The run is complete, with what it returns."""
+        self._emit(
+            "on_train_end",
+            total_time_s=self.elapsed_s,
+            histories=self.histories,
+            results=storable(results),
+            **extras,
+        )
 
     def failed(self, error: BaseException) -> None:
         """The run ends here, and why; a full disk must not hide that."""
@@ -159,8 +167,8 @@ class FactsRecorder:
         except RunError as unwritten:
             log.warning(f"the facts lack how this run ended: {unwritten}")
 
-    def at(self, epoch: int, step: int) -> None:
-        """Remember where training is, for the event of a failure."""
+    def at(self, epoch: int, step: int | None) -> None:
+        """Remember where training is, for the event of a failure; no step is validation."""
         self._position = (epoch, step)
 
     @property
@@ -217,8 +225,18 @@ class FactsRecorder:
             self.sinks = [other for other in self.sinks if other is not sink]
 
 
+def reset_peak_memory() -> None:
+    """Forget the peak of an earlier run on the GPU; a process can't forget its own."""
+    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
+        torch.cuda.reset_peak_memory_stats()
+
+
 def peak_memory_mib() -> float:
-    """Largest memory so far: of the GPU where one is used, else of this process (MiB)."""
+    """Largest memory so far (MiB).
+
+    Of the GPU during this run, where one is used. Else of this process since it began: a second
+    run in one process never shows less than the first.
+    """
     if torch.cuda.is_available() and (on_gpu := torch.cuda.max_memory_allocated()):
         return on_gpu / 2**20
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

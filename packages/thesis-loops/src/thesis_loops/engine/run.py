@@ -1,26 +1,25 @@
 """One run: its directory, its device, its facts and its checkpoints."""
 
-from collections.abc import Generator, Mapping
+import logging
+from collections.abc import Generator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from thesis_facts.configs import flatten
 from thesis_facts.errors import ConfigError
 from thesis_facts.locks import run_lock
 from thesis_facts.writers import truncate_scalars
 from thesis_loops.config import RunConfig
 from thesis_loops.engine.checkpoints import Checkpoints
+from thesis_loops.engine.earlier import Earlier, check_same_config, has_facts, read_earlier
 from thesis_loops.engine.numerics import Numerics
 from thesis_loops.engine.recorder import FactsRecorder
 from thesis_loops.engine.seeds import seed_everything
 from thesis_loops.engine.settings import TrainerSettings
 from thesis_loops.engine.signals import Interrupted, StopSignals
 
-# What may differ between a run and its continuation: it changes no number, but for the rounding
-# of another device.
-_FREE_TO_CHANGE = ("device", "env", "job_id", "logging", "objective", "resume", "run_dir")
+log = logging.getLogger("thesis_loops")
 
 
 @dataclass
@@ -35,10 +34,15 @@ class Run:
         The resolved config, plain containers; checkpoints carry it.
     run_dir : Path or None
         None writes nothing.
+    earlier : Earlier
+        What the directory holds of this run from before. A loop returns `earlier.results` where
+        they are not None: the run is complete.
     resumed : dict or None
         The content of `last.pt` to go on from.
     stop : StopSignals
         Whether somebody asked the run to stop.
+    checkpoint_every_s : float or None
+        Seconds between checkpoints inside an epoch; None saves at its end alone.
     """
 
     settings: TrainerSettings
@@ -47,8 +51,10 @@ class Run:
     numerics: Numerics
     recorder: FactsRecorder
     checkpoints: Checkpoints
+    earlier: Earlier
     resumed: dict[str, Any] | None
     stop: StopSignals
+    checkpoint_every_s: float | None
 
 
 @contextmanager
@@ -61,25 +67,40 @@ def open_run(config: RunConfig, settings: TrainerSettings) -> Generator[Run]:
         The directory holds a run and `resume` is not set, or it holds a run of another config.
     LockedError
         Another process works in the directory.
+    RunError
+        None of the checkpoints can be used, or the directory can't be written.
     """
     run_dir = None if config.run_dir is None else Path(config.run_dir)
     with nullcontext() if run_dir is None else run_lock(run_dir):
         plain = config.model_dump(mode="json", include=config.model_fields_set)
-        checkpoints = Checkpoints(run_dir)
-        resumed = _find_earlier(config, run_dir, checkpoints, plain)
-        seed_everything(settings.seed)
+        earlier = _find_earlier(config, run_dir, plain)  # a mistake here is no failure of the run
         recorder = FactsRecorder(
             run_dir, plain, settings.seed, with_histories=config.logging.epoch_histories
         )
-        if resumed is not None:
-            recorder.load_state_dict(resumed["recorder"], last_epoch=resumed["epoch"] - 1)
-        elif run_dir is not None:  # killed before its first checkpoint: all of it comes again
-            truncate_scalars(run_dir, last_epoch=-1)
-        recorder.open()
+        if earlier.run_id is not None:
+            recorder.run_id = earlier.run_id
         try:
-            numerics = Numerics.choose(config.device, settings)
-            with StopSignals(saved=run_dir is not None) as stop:
-                yield Run(settings, plain, run_dir, numerics, recorder, checkpoints, resumed, stop)
+            checkpoints = Checkpoints(run_dir)
+            resumed = None
+            if earlier.results is not None:
+                log.info("this run is complete: these are its results")
+            else:
+                resumed = _begin(config, run_dir, plain, recorder, checkpoints)
+            seed_everything(settings.seed)
+            numerics = Numerics.choose(config.device, settings, config.deterministic)
+            with StopSignals(config.stop_signals, saved=run_dir is not None) as stop:
+                yield Run(
+                    settings=settings,
+                    config=plain,
+                    run_dir=run_dir,
+                    numerics=numerics,
+                    recorder=recorder,
+                    checkpoints=checkpoints,
+                    earlier=earlier,
+                    resumed=resumed,
+                    stop=stop,
+                    checkpoint_every_s=config.checkpoint_every_s,
+                )
         except Interrupted:
             raise
         except BaseException as error:
@@ -87,36 +108,40 @@ def open_run(config: RunConfig, settings: TrainerSettings) -> Generator[Run]:
             raise
 
 
-def _find_earlier(
-    config: RunConfig, run_dir: Path | None, checkpoints: Checkpoints, plain: dict[str, Any]
-) -> dict[str, Any] | None:
+def _find_earlier(config: RunConfig, run_dir: Path | None, plain: dict[str, Any]) -> Earlier:
     if run_dir is None:
-        return None
+        return Earlier()
     if config.resume is None:
-        if (run_dir / "facts" / "events.jsonl").exists():
+        if has_facts(run_dir):
             raise ConfigError(
                 "the directory already holds a run",
                 key="run_dir",
                 found=str(run_dir),
                 do="add resume=auto to go on with it, or choose another directory",
             )
-        return None
-    state = checkpoints.load_last()
-    if state is not None:
-        _check_same(state["config"], plain)
-    return state
+        return Earlier()
+    earlier = read_earlier(run_dir)
+    if earlier.config is not None:
+        check_same_config(earlier.config, plain)
+    return earlier
 
 
-def _check_same(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    old, new = dict(flatten(before)), dict(flatten(now))
-    changed = sorted(
-        key
-        for key in old.keys() | new.keys()
-        if old.get(key) != new.get(key) and key.split(".")[0] not in _FREE_TO_CHANGE
-    )
-    if changed:
-        listed = "\n".join(f"  {key}: {old.get(key)} -> {new.get(key)}" for key in changed)
-        raise ConfigError(
-            f"a run can only be resumed with its own config; these keys differ:\n{listed}\n"
-            "give the same overrides again, or start a new run",
-        )
+def _begin(
+    config: RunConfig,
+    run_dir: Path | None,
+    plain: dict[str, Any],
+    recorder: FactsRecorder,
+    checkpoints: Checkpoints,
+) -> dict[str, Any] | None:
+    """Bring facts and checkpoints to one and the same moment: the last one saved, or none."""
+    resumed = checkpoints.load() if config.resume is not None else None
+    if resumed is not None:
+        check_same_config(resumed["config"], plain)
+        with checkpoints.restoring():
+            recorder.load_state_dict(resumed["recorder"], last_epoch=resumed["epoch"] - 1)
+    elif run_dir is not None:  # killed before its first checkpoint: all of it comes again
+        truncate_scalars(run_dir, last_epoch=-1)
+    if config.resume is not None:
+        checkpoints.settle_best()
+    recorder.open()
+    return resumed

@@ -24,7 +24,7 @@ class TrainerSettings(Section):
     epochs, batch_size : int
         Passes over the training events, and events a step.
     lr, weight_decay : float
-        Of AdamW; the decay acts on matrices alone.
+        Of AdamW; the decay acts on what has two dimensions: matrices, embeddings, the CLS token.
     warmup_steps : int
         Steps in which the rate rises linearly from lr/10 to lr.
     lr_schedule : str

@@ -2,17 +2,12 @@
 
 import signal
 import threading
+from collections.abc import Iterable
 from types import FrameType
 from typing import Any
 
 EXIT_CHECKPOINTED = 85  # HTCondor's self-checkpoint convention
 EXIT_CTRL_C = 130
-
-_EXIT_CODES = {
-    signal.SIGTERM: EXIT_CHECKPOINTED,
-    signal.SIGUSR1: EXIT_CHECKPOINTED,
-    signal.SIGINT: EXIT_CTRL_C,
-}
 
 
 class Interrupted(Exception):
@@ -31,40 +26,42 @@ class Interrupted(Exception):
 
 
 class StopSignals:
-    """Remembers SIGTERM, SIGUSR1 and ctrl-C instead of dying of them.
+    """Remembers ctrl-C and the signals of the config instead of dying of them.
 
-    After the first one the former handlers are back, so that a second ctrl-C leaves at once.
+    After the first one a ctrl-C leaves at once, while further signals change nothing: launchers
+    may send theirs again while the run is being saved.
     Outside of the main thread, where Python can't handle signals, nothing is changed.
 
     Parameters
     ----------
+    names : iterable of str
+        Signals that mean "save and leave", e.g. SIGTERM. SIGINT always is ctrl-C.
     saved : bool
         Whether the run has a directory, so that its state is saved when it stops.
     """
 
-    def __init__(self, saved: bool) -> None:
+    def __init__(self, names: Iterable[str], saved: bool) -> None:
+        self.numbers = (signal.SIGINT, *(signal.Signals[name] for name in names))
         self.saved = saved
         self.received: signal.Signals | None = None
         self._former: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> "StopSignals":
         if threading.current_thread() is threading.main_thread():
-            self._former = {number: signal.signal(number, self._note) for number in _EXIT_CODES}
+            self._former = {number: signal.signal(number, self._note) for number in self.numbers}
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._restore()
+        for number, handler in self._former.items():
+            signal.signal(number, handler)
 
     def raise_if_asked(self) -> None:
         """Raise `Interrupted` where a signal came; call it once the state is saved."""
         if self.received is not None:
-            raise Interrupted(self.received.name, _EXIT_CODES[self.received], self.saved)
+            code = EXIT_CTRL_C if self.received == signal.SIGINT else EXIT_CHECKPOINTED
+            raise Interrupted(self.received.name, code, self.saved)
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
-        self.received = signal.Signals(number)
-        self._restore()
-
-    def _restore(self) -> None:
-        for number, handler in self._former.items():
-            signal.signal(number, handler)
-        self._former = {}
+        if self.received is None:
+            self.received = signal.Signals(number)
+            signal.signal(signal.SIGINT, self._former[signal.SIGINT])
