@@ -1,13 +1,20 @@
 """One process at a time in a run directory."""
 
+import errno
+import fcntl
+import json
+import logging
+import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
 
 import pytest
 
-from thesis_facts import LockedError, RunError, run_lock
+from thesis_facts import LockedError, RunError, run_lock, write_atomic
+from thesis_facts.locks import lock_holder
 
 HOLD = """
     import sys, time
@@ -78,3 +85,70 @@ def test_who_holds_it_may_be_unreadable(tmp_path):
         (tmp_path / ".lock.json").write_text("{")
         with pytest.raises(LockedError, match="another process"), run_lock(tmp_path):
             pass
+
+
+def test_what_a_killed_process_left_half_written_is_removed(tmp_path):
+    """Only that: neither whole files nor hidden ones of somebody else."""
+    write_atomic(tmp_path / "last.pt", lambda file: file.write(b"whole"))
+    for folder in (tmp_path, tmp_path / "facts", tmp_path / "scores"):
+        folder.mkdir(exist_ok=True)
+        (folder / ".last.pt.123-0123abcd.tmp").write_bytes(b"half")
+    (tmp_path / ".mine.tmp").write_text("")
+    hold(tmp_path)
+    left = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {"last.pt", ".mine.tmp", ".lock"}
+
+
+@pytest.fixture(params=[errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK])
+def no_locks(request, monkeypatch):
+    """A file system that refuses locks."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(request.param, os.strerror(request.param))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+
+
+def claim(run_dir, **holder):
+    text = json.dumps({"pid": 1, "host": socket.gethostname(), "since": "then"} | holder)
+    (run_dir / ".lock.json").write_text(text)
+
+
+def gone():
+    """Id of a process that is no more."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+@pytest.mark.usefixtures("no_locks")
+def test_without_locks_the_file_that_names_the_holder_is_the_lock(tmp_path, caplog):
+    with caplog.at_level(logging.WARNING), run_lock(tmp_path):
+        assert "without locks" in caplog.text
+        assert lock_holder(tmp_path).startswith(f"process {os.getpid()} on ")
+        with pytest.raises(LockedError, match=f"found process {os.getpid()} .*delete"):
+            hold(tmp_path)
+    assert lock_holder(tmp_path) is None
+    hold(tmp_path)
+
+
+@pytest.mark.usefixtures("no_locks")
+def test_without_locks_a_dead_holder_of_this_machine_is_not_in_the_way(tmp_path):
+    claim(tmp_path, pid=gone())
+    assert lock_holder(tmp_path) is None
+    hold(tmp_path)
+    claim(tmp_path, pid=gone(), host="another-machine")
+    with pytest.raises(LockedError, match="on another-machine"):
+        hold(tmp_path)
+    (tmp_path / ".lock.json").write_text("{")  # killed while it wrote it
+    with pytest.raises(LockedError, match=r"another process.*delete .*\.lock\.json"):
+        hold(tmp_path)
+
+
+def test_any_other_refusal_is_reported(tmp_path, monkeypatch):
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(fcntl, "flock", fail)
+    with pytest.raises(RunError, match="Input/output error"):
+        hold(tmp_path)

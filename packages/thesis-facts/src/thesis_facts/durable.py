@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
@@ -14,6 +15,8 @@ from thesis_facts.errors import RunError
 from thesis_facts.strict_json import json_ready
 
 StrPath = str | os.PathLike[str]
+
+_TEMPORARY = re.compile(r"\..+\.\d+-[0-9a-f]{8}\.tmp")  # as `write_atomic` names them
 
 
 def write_json(path: StrPath, value: Any) -> Path:
@@ -57,6 +60,17 @@ def write_atomic(path: StrPath, write: Callable[[BinaryIO], Any]) -> Path:
             raise
         _sync_directory(path.parent)
     return path
+
+
+def remove_leftovers(directory: StrPath) -> None:
+    """Remove what `write_atomic` could not finish, because its process was killed.
+
+    For whoever holds the directory alone: a file that is being written looks the same.
+    """
+    for path in Path(directory).glob(".*.tmp"):
+        if _TEMPORARY.fullmatch(path.name):
+            with suppress(OSError):
+                path.unlink()
 
 
 def append_whole(descriptor: int, data: bytes) -> None:
