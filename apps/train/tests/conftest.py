@@ -2,13 +2,20 @@
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
 
-from command import Done
+from command import Done, server
 from thesis_train.cli import main
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _close_the_server() -> Generator[None]:
+    yield
+    if server.cache_info().currsize:
+        server().close()
 
 
 @pytest.fixture

@@ -2,19 +2,16 @@
 
 import json
 import re
-import shlex
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
-from command import QUICK, SMALL, start
+from command import LONG, QUICK, SMALL, start
 from thesis_facts import load_runs
 
 
@@ -57,7 +54,7 @@ def test_the_toy_sample_is_made_once(thesis_train, tmp_path):
         (["general.trainer.lr=fast"], ["general.trainer.lr", "'fast'", "number"]),
         (["device=cuda:7"], ["device", "cuda:7"]),
         (["resume=auto"], ["resume", "run_dir"]),
-        (["hydra.mode=MULTIRUN", "run_dir=mine"], ["run_dir", "mine", "hydra.mode=RUN"]),
+        (["hydra.mode=MULTIRUN", "run_dir=mine"], ["run_dir", "mine", "--continue"]),
     ],
 )
 def test_a_mistake_is_one_message(thesis_train, arguments, words, tmp_path):
@@ -155,42 +152,20 @@ def test_an_output_root_that_is_no_folder(thesis_train, tmp_path):
     assert "output_root" in done.stderr
 
 
-def test_a_sweep_points_to_its_jobs_and_goes_on_after_a_failure(tmp_path):
-    process = start(tmp_path, *QUICK, "--multirun", "general.trainer.lr=1e-3,-1,2e-3")
-    said, _ = process.communicate(timeout=300)
-    assert process.returncode == 1  # one of them failed
-    (sweep,) = (tmp_path / "outputs" / "multiruns").glob("exp_*_test_mlp")
-    assert len(list((sweep / "jobs").glob("*.json"))) == 3
-    names = [path.name for path in runs_in(tmp_path)]
-    stamp = sweep.name.removeprefix("exp_")
-    assert names == [f"run_{stamp}_job{number:03d}" for number in range(3)]
-    loaded = load_runs(sweep_dir=str(sweep), require_complete=False)
-    assert sorted(loaded.runs["status"]) == ["complete", "complete", "crashed"]
-    assert f"inputs.sweep_dir=outputs/multiruns/{sweep.name}" in said.splitlines()[-1]
-
-
 def test_runs_started_together_have_their_own_directories(tmp_path):
     together = [start(tmp_path, *QUICK) for _ in range(3)]
-    for process in together:
-        process.communicate(timeout=300)
-    assert [process.returncode for process in together] == [0, 0, 0]
+    assert [process.end().returncode for process in together] == [0, 0, 0]
     assert len(runs_in(tmp_path)) == 3
 
 
-def wait_for(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 120
-    while not condition() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.05)
-
-
 def test_ctrl_c_leaves_a_run_that_the_printed_command_resumes(tmp_path):
-    process = start(tmp_path, "loop=test_mlp", "general.trainer.epochs=3000", "data.n_samples=200")
-    wait_for(lambda: list(tmp_path.glob("outputs/runs/*/last.pt")), process)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 130
-    assert "Traceback" not in errors
-    command = next(line for line in errors.splitlines() if "resume=auto" in line).split()
+    process = start(tmp_path, *LONG)
+    process.wait_for(lambda: list(tmp_path.glob("outputs/runs/*/last.pt")))
+    process.send(signal.SIGINT)
+    done = process.end()
+    assert done.returncode == 130
+    assert "Traceback" not in done.stderr
+    command = next(line for line in done.stderr.splitlines() if "resume=auto" in line).split()
     (run_dir,) = runs_in(tmp_path)
     command = command[command.index("thesis-train") :]  # without a "uv run" before it
     assert f"run_dir=outputs/runs/{run_dir.name}" in command
@@ -198,51 +173,11 @@ def test_ctrl_c_leaves_a_run_that_the_printed_command_resumes(tmp_path):
     events = run_dir / "facts" / "events.jsonl"
     size = events.stat().st_size
     again = start(tmp_path, *command[1:])
-    wait_for(lambda: events.stat().st_size > size, again)
-    again.send_signal(signal.SIGTERM)
-    _, errors = again.communicate(timeout=120)
-    assert again.returncode == 85, errors
+    again.wait_for(lambda: events.stat().st_size > size)
+    again.send(signal.SIGTERM)
+    done = again.end()
+    assert done.returncode == 85, done.stderr
     assert len(runs_in(tmp_path)) == 1
-
-
-def test_ctrl_c_beside_a_job_is_no_traceback(thesis_train, monkeypatch):
-    """As in a sweep whose jobs are other processes: they save, this one waits for them."""
-
-    def wait() -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("thesis_train.job._hydra_main", wait)
-    assert thesis_train(*QUICK).returncode == 130
-
-
-def test_the_printed_command_resumes_one_job_of_a_sweep_from_a_file(tmp_path):
-    """The file asks for a sweep; the command must neither start it again nor miss the file."""
-    group = tmp_path / "mine" / "classifier" / "experiment"
-    group.mkdir(parents=True)
-    (group / "seeds.yaml").write_text(
-        "# @package _global_\n"
-        "defaults: [{override /hydra: experiment}]\n"
-        "hydra: {sweeper: {params: {general.trainer.seed: '1,2'}}}\n"
-    )
-    long = ("loop=test_mlp", "general.trainer.epochs=3000", "data.n_samples=200")
-    process = start(tmp_path, "--config-dir=mine", "classifier/experiment=seeds", *long)
-    wait_for(lambda: list(tmp_path.glob("outputs/runs/*/last.pt")), process)
-    process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 85, errors
-    (run_dir,) = runs_in(tmp_path)
-    line = next(line for line in errors.splitlines() if "resume=auto" in line)
-    command = shlex.split(line)
-
-    events = run_dir / "facts" / "events.jsonl"
-    size = events.stat().st_size
-    again = start(tmp_path, *command[command.index("thesis-train") + 1 :])
-    wait_for(lambda: events.stat().st_size > size, again)
-    again.send_signal(signal.SIGTERM)
-    _, errors = again.communicate(timeout=120)
-    assert again.returncode == 85, errors
-    assert runs_in(tmp_path) == [run_dir]
-    assert len(list(tmp_path.glob("outputs/multiruns/*"))) == 1
 
 
 def test_help_needs_no_torch_and_no_hydra():

@@ -11,6 +11,9 @@ def main() -> None:
 
         print(help_text())
         return
-    from thesis_train.job import run_jobs
+    from thesis_train.stopping import stoppable
 
-    run_jobs(arguments)
+    with stoppable():
+        from thesis_train.command import run_command
+
+        run_command(arguments)

@@ -1,5 +1,6 @@
 """Where runs and sweeps go: names with a time stamp, each reserved by making it."""
 
+import re
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -7,6 +8,8 @@ from itertools import count
 from pathlib import Path
 
 from omegaconf import OmegaConf
+
+_reserved: list[Path] = []  # by this process
 
 
 def register_resolvers() -> None:
@@ -41,6 +44,19 @@ def job_directory(sweep_dir: str, number: int) -> str:
     return str(sweep.parent.parent / "runs" / name)
 
 
+def job_number(run_dir: str) -> int | None:
+    """The number that `job_directory` put into a name; None where it has none."""
+    found = re.search(r"_job(\d+)$", run_dir)
+    return int(found[1]) if found else None
+
+
+def remove_unused() -> None:
+    """Remove the directories that this process reserved and left empty."""
+    while _reserved:
+        with suppress(OSError):
+            _reserved.pop().rmdir()
+
+
 def reserve(path: Path) -> str:
     """Make the directory, or the next free `path-2`, `path-3`, …; making it is what reserves it."""
     with _said_plainly("env.output_root"):
@@ -49,6 +65,7 @@ def reserve(path: Path) -> str:
             candidate = path if number == 1 else path.with_name(f"{path.name}-{number}")
             with suppress(FileExistsError):
                 candidate.mkdir()
+                _reserved.append(candidate)
                 return str(candidate)
     raise AssertionError("unreachable")
 

@@ -1,116 +1,185 @@
-"""One training job, or many: compose the config, check it, run its loop."""
+"""One training job: check its config, accept its directory, run its loop."""
 
+import logging
 import math
+import os
 import shlex
 import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
-import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from thesis_facts.builders import build_event_payload
 from thesis_facts.discovery import write_pointer
-from thesis_facts.errors import ConfigError, ThesisError
-from thesis_facts.writers import append_jsonl_event
-from thesis_loops.config import check_config
-from thesis_loops.engine.signals import EXIT_CTRL_C, Interrupted
-from thesis_train.config import CONFIG_DIR
-from thesis_train.directories import register_resolvers
+from thesis_facts.errors import ConfigError, LockedError, ThesisError
+from thesis_facts.events import COMPLETE, events_file, read_outline
+from thesis_facts.locks import run_lock
+from thesis_facts.writers import append_jsonl_event, write_atomic
+from thesis_loops.config import RunConfig, check_config
+from thesis_loops.engine.signals import Interrupted
+from thesis_train.directories import job_number
 from thesis_train.dispatch import find_loop
-from thesis_train.overrides import config_dirs, normalise
-from thesis_train.spelling import check_spelling
-from thesis_train.summary import command_prefix, summarise
+from thesis_train.stopping import (
+    Stopped,
+    asked_to_stop,
+    handle_as_worker,
+    in_worker,
+    remember,
+)
+from thesis_train.summary import command_prefix, shown, summarise
 
-_OF_HYDRA = {".hydra", "train.log"}  # what a run directory holds before a loop begins
+log = logging.getLogger("thesis_train")
 
-
-def run_jobs(arguments: list[str]) -> None:
-    """Run what a command line asks for: one job, or those of a sweep."""
-    words = normalise(arguments)
-    try:
-        check_spelling(words, config_dirs(words))
-    except ConfigError as error:
-        sys.exit(str(error))
-    sys.argv[1:] = words  # Hydra reads it there
-    register_resolvers()
-    try:
-        _hydra_main()
-    except KeyboardInterrupt:  # a second ctrl-C; or the first, where jobs are other processes
-        sys.exit(EXIT_CTRL_C)
+# What a run directory holds before its loop begins.
+_OURS = {".hydra", ".lock", "train.log"}
 
 
-@hydra.main(version_base="1.3", config_path=CONFIG_DIR, config_name="config")
-def _hydra_main(cfg: DictConfig) -> float:
-    try:
-        return _run_job(cfg)
-    except ThesisError as error:
-        if HydraConfig.get().mode == RunMode.MULTIRUN:  # the other jobs go on
-            raise CompactHydraException(str(error)) from error
-        sys.exit(str(error))
-
-
-def _run_job(cfg: DictConfig) -> float:
+def run_job(cfg: DictConfig) -> float | None:
+    """Task function of Hydra: the objective, or None where the job was done before."""
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        return _run_job_of_sweep(cfg)
     run_dir = Path(HydraConfig.get().runtime.output_dir)
-    in_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
     given = cfg.run_dir
-    _tell_job(cfg, run_dir, in_sweep)
+    with open_dict(cfg):
+        cfg.run_dir = str(run_dir)
     try:
         config = check_config(cfg)
-        _check_directory(given, config.resume, in_sweep)
-    except ConfigError as error:
-        _leave_no_run(run_dir, error, in_sweep, resuming=given is not None)
-        raise
-    # At once, since loading torch takes seconds.
-    print(f"{config.loop} in {_shown(run_dir)}", file=sys.stderr, flush=True)
-    try:
-        results = find_loop(config.loop)(cfg)
+        if config.resume is not None and given is None:
+            raise ConfigError(
+                "nothing to go on with",
+                key="resume",
+                found=config.resume,
+                do="name the run with run_dir=…",
+            )
+        return _train(cfg, config, run_dir)
     except Interrupted as stop:
         print(f"\n{stop}:\n  {_resume_command(run_dir)}", file=sys.stderr)
         sys.exit(stop.exit_code)
-    print(f"\n{summarise(results, _shown(run_dir))}")
+    finally:
+        if given is None and {path.name for path in run_dir.iterdir()} <= _OURS:
+            shutil.rmtree(run_dir)  # it never became a run
+
+
+def _run_job_of_sweep(cfg: DictConfig) -> float | None:
+    """A job whose directory already holds a run goes on with it, and its failure is a fact."""
+    if in_worker():
+        handle_as_worker()
+    _leave_if_asked()
+    run_dir = Path(HydraConfig.get().runtime.output_dir)
+    begun = os.path.exists(events_file(run_dir))
+    try:
+        _tell_job(cfg, run_dir, begun)
+        return _train(cfg, check_config(cfg), run_dir)
+    except Interrupted as stop:
+        remember(stop.exit_code)
+        print(f"\n{stop}", file=sys.stderr)
+        _leave_if_asked()
+    except Stopped:
+        raise
+    except Exception as error:
+        if isinstance(error, ThesisError):
+            print(f"{shown(run_dir)} failed: {error}", file=sys.stderr)
+        else:
+            log.exception(f"{shown(run_dir)} failed")
+        if not begun and not isinstance(error, LockedError):
+            record_failure(run_dir, error)
+        # The other jobs go on. This class survives the way from another process.
+        raise CompactHydraException(_said(error)) from error
+
+
+def check_own_directory(cfg: DictConfig) -> None:
+    """Refuse the keys that go on with one run where there are many."""
+    for key in ("run_dir", "resume"):
+        if cfg.get(key) is not None:
+            raise ConfigError(
+                "each job of a sweep has a directory of its own",
+                key=key,
+                found=cfg[key],
+                do="leave it out, or go on with a sweep by thesis-train --continue SWEEP_DIR",
+            )
+
+
+def record_failure(run_dir: Path, error: Exception) -> None:
+    """Make a failure before the first step visible, unless the loop did it."""
+    if not os.path.exists(events_file(run_dir)) or read_outline(run_dir).error is None:
+        append_jsonl_event(
+            run_dir, build_event_payload("on_exception", run_dir=run_dir, error=error)
+        )
+
+
+def _train(cfg: DictConfig, config: RunConfig, run_dir: Path) -> float | None:
+    with run_lock(run_dir):
+        if _is_done(run_dir):
+            return None
+        _save_configs(cfg, run_dir)
+    # At once, since loading torch takes seconds.
+    print(f"{config.loop} in {shown(run_dir)}", file=sys.stderr, flush=True)
+    loop = find_loop(config.loop)
+    _leave_if_asked()
+    results = loop(cfg)
+    print(f"\n{summarise(results, shown(run_dir))}")
     return _objective(results, config.objective)
 
 
-def _tell_job(cfg: DictConfig, run_dir: Path, in_sweep: bool) -> None:
+def _is_done(run_dir: Path) -> bool:
+    """Whether another process finished this job of a sweep in the meantime."""
+    in_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
+    return (
+        in_sweep
+        and os.path.exists(events_file(run_dir))
+        and (read_outline(run_dir).status == COMPLETE)
+    )
+
+
+def _save_configs(cfg: DictConfig, run_dir: Path) -> None:
+    """Write `.hydra/`, as Hydra would before anything was checked.
+
+    The one of a run that will be gone on with, or whose continuation will be refused, stays.
+    """
+    has_checkpoint = any((run_dir / name).exists() for name in ("last.pt", "last.prev.pt"))
+    begun = os.path.exists(events_file(run_dir))
+    if has_checkpoint or (begun and cfg.resume is None):
+        return
+    contents = {
+        "config.yaml": cfg,
+        "hydra.yaml": HydraConfig.instance().cfg,
+        "overrides.yaml": HydraConfig.get().overrides.task,
+    }
+    for name, content in contents.items():
+        text = OmegaConf.to_yaml(content).encode()
+        write_atomic(run_dir / ".hydra" / name, lambda file, text=text: file.write(text))
+
+
+def _tell_job(cfg: DictConfig, run_dir: Path, begun: bool) -> None:
     """Put into the config what only Hydra knows, and the job into its sweep's directory."""
+    check_own_directory(cfg)
+    hydra = HydraConfig.get()
     with open_dict(cfg):
         cfg.run_dir = str(run_dir)
-    if not in_sweep:
+        cfg.job_id = str(hydra.job.id)
+        cfg.resume = "auto" if begun else None
+    number = job_number(str(run_dir))
+    number = hydra.job.num if number is None else number
+    write_pointer(hydra.sweep.dir, number, run_dir, list(hydra.overrides.task))
+
+
+def _leave_if_asked() -> None:
+    """End this job where its process was asked to stop: all of the sweep, if it is the sweep's."""
+    code = asked_to_stop()
+    if code is None:
         return
-    job = HydraConfig.get().job
-    with open_dict(cfg):
-        cfg.job_id = str(job.id)
-    sweep_dir = HydraConfig.get().sweep.dir
-    write_pointer(sweep_dir, job.num, run_dir, list(HydraConfig.get().overrides.task))
+    if in_worker():
+        raise Stopped("stopped before the job began")
+    sys.exit(code)
 
 
-def _check_directory(given: str | None, resume: str | None, in_sweep: bool) -> None:
-    """Keys that a new directory would silently ignore."""
-    if in_sweep and given is not None:
-        raise ConfigError(
-            "each job of a sweep gets a new directory",
-            key="run_dir",
-            found=given,
-            do="leave it out, or go on with one job by hydra.mode=RUN",
-        )
-    if resume is not None and given is None:
-        raise ConfigError(
-            "nothing to go on with", key="resume", found=resume, do="name the run with run_dir=…"
-        )
-
-
-def _leave_no_run(run_dir: Path, error: ConfigError, in_sweep: bool, resuming: bool) -> None:
-    """A mistyped key is no run; in a sweep, though, a point that failed must be seen."""
-    if in_sweep:
-        event = build_event_payload("on_exception", run_dir=run_dir, error=error)
-        append_jsonl_event(run_dir, event)
-    elif not resuming and {path.name for path in run_dir.iterdir()} <= _OF_HYDRA:
-        shutil.rmtree(run_dir)  # whatever else is in it (hydra.run.dir=.) is the user's
+def _said(error: Exception) -> str:
+    return str(error) if isinstance(error, ThesisError) else f"{type(error).__name__}: {error}"
 
 
 def _objective(results: dict[str, Any], name: str) -> float:
@@ -133,14 +202,6 @@ def _resume_command(run_dir: Path) -> str:
         if source.provider == "command-line"
     ]
     # One job alone, also where a config file asks for a sweep (hydra: experiment).
-    mode_given = any(word.startswith("hydra.mode=") for word in hydra_config.overrides.hydra)
-    in_sweep = hydra_config.mode == RunMode.MULTIRUN
-    alone = ["hydra.mode=RUN"] if in_sweep or mode_given else []
-    words = [*flags, *given, *alone, f"run_dir={_shown(run_dir)}", "resume=auto"]
+    alone = [word for word in hydra_config.overrides.hydra if word == "hydra.mode=RUN"]
+    words = [*flags, *given, *alone, f"run_dir={shown(run_dir)}", "resume=auto"]
     return f"{command_prefix()}thesis-train {shlex.join(words)}"
-
-
-def _shown(path: Path) -> str:
-    """Relative to the working directory where it is below it: short, and still pasteable."""
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

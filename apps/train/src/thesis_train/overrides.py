@@ -42,6 +42,12 @@ def normalise(arguments: list[str]) -> list[str]:
     return flags + kept
 
 
+def take_trust(arguments: list[str]) -> tuple[list[str], bool]:
+    """The other arguments, and whether `trust=true` is among them: never a key of a file."""
+    others = [word for word in arguments if word not in ("trust=true", "trust=false")]
+    return others, "trust=true" in arguments
+
+
 def config_dirs(arguments: list[str]) -> list[Path]:
     """Folders given with `--config-dir`."""
     found = []

@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 from thesis_facts.errors import ConfigError, explain
 from thesis_loops.config import RunConfig
-from thesis_train.config import CONFIG_DIR
+from thesis_train.groups import CONFIG_DIR, options_by_group
 
 _PLAIN_OPTIONS = re.compile(r"[\w./-]+(,[\w./-]+)*")  # names alone, several in a sweep
 
@@ -38,12 +38,12 @@ def check_spelling(arguments: Sequence[str], config_dirs: Sequence[Path]) -> Non
         key = given.lstrip("+")
         if not is_override or key[0] in "-~" or "@" in key or key.startswith("hydra"):
             continue
-        folders = [Path(CONFIG_DIR) / key, *(folder / key for folder in config_dirs)]
+        folders = [folder / key for folder in (CONFIG_DIR, *config_dirs)]
         options = [path.stem for folder in folders for path in sorted(folder.glob("*.yaml"))]
         if options:
             _check_options(key, value, options)
         elif "/" in key:
-            raise ConfigError("unknown group", key=key, do=_nearest(key, _groups()))
+            raise ConfigError("unknown group", key=key, do=_nearest(key, list(options_by_group())))
         elif key == given:
             _check_key(key)
 
@@ -54,10 +54,6 @@ def models_in(annotation: Any) -> Iterator[Any]:
         yield annotation
     for argument in get_args(annotation):
         yield from models_in(argument)
-
-
-def _groups() -> list[str]:
-    return [p.parent.relative_to(CONFIG_DIR).as_posix() for p in Path(CONFIG_DIR).rglob("*.yaml")]
 
 
 def _check_options(group: str, value: str, options: list[str]) -> None:

@@ -5,8 +5,13 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+from thesis_facts.events import COMPLETE, CRASHED
+from thesis_facts.sweeps import PointProgress
 
 _WORKING_POINTS = ("0.3", "0.5", "0.7")
 
@@ -22,6 +27,59 @@ def summarise(results: Mapping[str, Any], run_dir: str) -> str:
         lines.append(_row("loss", f"{results['test_loss']:.4f}"))
     lines += ["", _row("run", run_dir), _row("next", next_command("inputs.run_dirs", run_dir))]
     return "\n".join(lines)
+
+
+def summarise_sweep(
+    sweep_dir: str,
+    after: Sequence[PointProgress],
+    before: Sequence[PointProgress] = (),
+    failures: Mapping[int, str] | None = None,
+) -> str:
+    """How far a sweep is, what failed and why, how to go on.
+
+    Parameters
+    ----------
+    sweep_dir
+        Its directory.
+    after, before
+        All points now, and when the command began.
+    failures
+        Why jobs of this command failed, by their number, where it is known.
+    """
+    failures = failures or {}
+    done_before = sum(p.state == COMPLETE for p in before)
+    counts = Counter(
+        "failed" if p.state == CRASHED or p.point.job in failures else p.state
+        for p in after
+        if p.state != COMPLETE
+    )
+    done = sum(p.state == COMPLETE for p in after)
+    parts = [f"{done} complete ({done - done_before} now)"]
+    parts += [f"{number} {state}" for state, number in sorted(counts.items())]
+    lines = [
+        "",
+        _row("sweep", shown(Path(sweep_dir))),
+        _row("points", f"{len(after)}: {', '.join(parts)}"),
+    ]
+    for p in after:
+        if p.state == COMPLETE:
+            continue
+        reason = failures.get(p.point.job) or p.detail
+        state = "failed" if p.state == CRASHED else p.state
+        lines.append(_row(f"job {p.point.job}", f"{state}: {reason}" if reason else state))
+        lines.append(_row("", shown(Path(p.point.run_dir))))
+    if done:
+        lines.append(_row("next", next_command("inputs.sweep_dir", shown(Path(sweep_dir)))))
+    if done < len(after):
+        command = shlex.join(["thesis-train", "--continue", shown(Path(sweep_dir))])
+        lines.append(_row("go on", f"{command_prefix()}{command}"))
+    return "\n".join(lines)
+
+
+def shown(path: Path) -> str:
+    """Relative to the working directory where it is below it: short, and still pasteable."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def next_command(key: str, path: str) -> str:

@@ -17,7 +17,7 @@ _NAMES = {
     "errors": "ConfigError DataError LockedError RunError ThesisError explain",
     "files": "describe_file",
     "histories": "read_histories",
-    "locks": "run_lock",
+    "locks": "lock_holder run_lock",
     "meta": "infer_meta meta_hash read_meta write_meta",
     "metrics": (
         "accuracy asimov_significance auroc auroc_uncertainty brier calibration_error "
@@ -28,6 +28,7 @@ _NAMES = {
     "processes": "LABELS PROCESSES canonical_groups",
     "readers": "Runs load_runs read_config read_events",
     "scores": "Scores read_scores write_scores",
+    "sweeps": "Point SweepPlan read_plan sweep_progress write_plan",
     "writers": (
         "append_jsonl_event append_scalars_csv truncate_scalars write_atomic write_json"
     ),

@@ -55,6 +55,9 @@ from thesis_facts.histories import (
     read_histories as read_histories,
 )
 from thesis_facts.locks import (
+    lock_holder as lock_holder,
+)
+from thesis_facts.locks import (
     run_lock as run_lock,
 )
 from thesis_facts.meta import (
@@ -149,6 +152,21 @@ from thesis_facts.scores import (
 )
 from thesis_facts.scores import (
     write_scores as write_scores,
+)
+from thesis_facts.sweeps import (
+    Point as Point,
+)
+from thesis_facts.sweeps import (
+    SweepPlan as SweepPlan,
+)
+from thesis_facts.sweeps import (
+    read_plan as read_plan,
+)
+from thesis_facts.sweeps import (
+    sweep_progress as sweep_progress,
+)
+from thesis_facts.sweeps import (
+    write_plan as write_plan,
 )
 from thesis_facts.writers import (
     append_jsonl_event as append_jsonl_event,

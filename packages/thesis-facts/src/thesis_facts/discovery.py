@@ -93,7 +93,7 @@ def write_pointer(sweep_dir: StrPath, job: int, run_dir: StrPath, overrides: lis
         The job's overrides, as on the command line.
     """
     sweep, run = os.path.realpath(sweep_dir), os.path.realpath(run_dir)
-    if not _is_inside(run, _output_root(sweep)):
+    if not inside_output_root(run, sweep):
         raise RunError(
             "a sweep and its runs need one output root",
             found=run,
@@ -128,6 +128,25 @@ def find_runs(sweep_dir: StrPaths | None = None, run_dirs: StrPaths | None = Non
     return found
 
 
+def find_pointers(sweep_dir: StrPath) -> list[tuple[int, str, list[str]]]:
+    """Job number, run directory and overrides of each pointer file that can be followed."""
+    sweep = os.path.realpath(sweep_dir)
+    found = []
+    for pointer in _pointer_files(sweep):
+        content = _read_pointer(pointer)
+        if content is None or not isinstance(content.get("job"), int):
+            continue
+        run_dir = os.path.realpath(os.path.join(sweep, content["run_dir"]))
+        if inside_output_root(run_dir, sweep):
+            found.append((content["job"], run_dir, _overrides_of(content)))
+    return found
+
+
+def inside_output_root(run_dir: str, sweep: str) -> bool:
+    """Whether a run lies under the output root of a sweep; both paths resolved."""
+    return run_dir.startswith(_output_root(sweep).rstrip(os.sep) + os.sep)
+
+
 def is_run_dir(path: str) -> bool:
     """Whether a directory holds the facts or the configuration of a run."""
     return any(os.path.exists(f"{path}/{mark}") for mark in ("facts", ".hydra", "cfg.yaml"))
@@ -144,21 +163,29 @@ def _search_sweep(sweep: str, found: Found) -> None:
 
 def _add_pointers(sweep: str, found: Found) -> bool:
     found.looked.append(f"{sweep}/jobs/*.json")
-    pointers = sorted(glob.glob(f"{glob.escape(sweep)}/jobs/*.json"))
-    root = _output_root(os.path.realpath(sweep))
+    pointers = _pointer_files(sweep)
+    resolved = os.path.realpath(sweep)
     for pointer in pointers:
         content = _read_pointer(pointer)
         if content is None:
             found.skipped.append((pointer, "unreadable pointer file"))
             continue
         run_dir = found.resolve(os.path.join(sweep, content["run_dir"]))
-        if not _is_inside(run_dir, root):
+        if not inside_output_root(run_dir, resolved):
+            root = _output_root(resolved)
             found.skipped.append((pointer, f"points outside the output root {root}"))
         elif found.add(run_dir):
-            overrides = content.get("overrides")
-            overrides = overrides if isinstance(overrides, list) else []
-            found.overrides[run_dir] = [str(override) for override in overrides]
+            found.overrides[run_dir] = _overrides_of(content)
     return bool(pointers)
+
+
+def _pointer_files(sweep: str) -> list[str]:
+    return sorted(glob.glob(f"{glob.escape(sweep)}/jobs/*.json"))
+
+
+def _overrides_of(pointer: dict[str, Any]) -> list[str]:
+    overrides = pointer.get("overrides")
+    return [str(override) for override in overrides] if isinstance(overrides, list) else []
 
 
 def _read_pointer(path: str) -> dict[str, Any] | None:
@@ -198,10 +225,6 @@ def _add_stamped(sweep: str, found: Found) -> None:
 
 def _output_root(sweep: str) -> str:
     return os.path.dirname(os.path.dirname(sweep))
-
-
-def _is_inside(path: str, folder: str) -> bool:
-    return path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
 def _as_list(paths: StrPaths | None) -> list[str]:

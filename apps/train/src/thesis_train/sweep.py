@@ -1,0 +1,217 @@
+"""Sweeps: all points are known from the beginning, and only those that are not done are run."""
+
+import os
+import sys
+from argparse import Namespace
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+from hydra._internal.callbacks import Callbacks
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Quote, QuotedString
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.errors import HydraException
+from hydra.types import HydraContext
+from omegaconf import DictConfig
+
+from thesis_facts.discovery import write_pointer
+from thesis_facts.errors import ConfigError, RunError, ThesisError
+from thesis_facts.events import COMPLETE
+from thesis_facts.locks import run_lock
+from thesis_facts.sweeps import (
+    RUNNING,
+    Point,
+    SweepPlan,
+    point_progress,
+    read_plan,
+    sweep_progress,
+    write_plan,
+)
+from thesis_train.application import compose_sweep, open_hydra
+from thesis_train.directories import job_directory
+from thesis_train.job import check_own_directory, record_failure, run_job
+from thesis_train.stopping import asked_to_stop
+from thesis_train.summary import summarise_sweep
+
+
+def start_sweep(hydra: Hydra, arguments: Namespace, name: str, overrides: list[str]) -> None:
+    """Write down what a new sweep will do, and do it."""
+    config = compose_sweep(hydra, name, overrides, log=True)
+    check_own_directory(config)
+    sweep_dir = config.hydra.sweep.dir
+    flags = [f"--config-name={arguments.config_name}"] if arguments.config_name else []
+    if arguments.config_dir is not None:
+        flags.append(f"--config-dir={os.path.abspath(arguments.config_dir)}")
+    plan = SweepPlan(
+        cwd=os.getcwd(),
+        flags=tuple(flags),
+        task=tuple(config.hydra.overrides.task),
+        hydra=tuple(config.hydra.overrides.hydra),
+        points=_grid(hydra, config) if _is_grid(config) else None,
+    )
+    with run_lock(sweep_dir):
+        write_plan(sweep_dir, plan)
+        if plan.points is not None:
+            _run_points(hydra, config, plan.points)
+        else:
+            own_directory = f"hydra.sweep.dir={_quoted(sweep_dir)}"
+            try:
+                hydra.multirun(name, run_job, [*overrides, own_directory])
+            finally:
+                print(summarise_sweep(sweep_dir, sweep_progress(sweep_dir)))
+
+
+def continue_sweep(words: list[str], trusted: bool) -> None:
+    """`thesis-train --continue SWEEP_DIR`: run the points of a sweep that are not done."""
+    sweep_dir, given = _parse(words)
+    plan = read_plan(sweep_dir)
+    if plan is None:
+        raise RunError("no sweep to go on with", key=sweep_dir, expected="a sweep.json in it")
+    if plan.points is None:
+        raise ConfigError(
+            "the sweeper of this sweep chooses its points one after another",
+            key=sweep_dir,
+            do="give the command again; a sweeper with a storage goes on from there",
+        )
+    if os.path.isdir(plan.cwd):
+        os.chdir(plan.cwd)  # relative paths among the overrides start there
+    overrides = [
+        *plan.task,
+        *_hydra_overrides(plan.hydra, given),
+        f"hydra.sweep.dir={_quoted(sweep_dir)}",
+    ]
+    arguments = get_args_parser().parse_args([*plan.flags, *overrides])
+    with open_hydra(arguments, trusted) as hydra, run_lock(sweep_dir):
+        config = compose_sweep(hydra, arguments.config_name or "config", overrides, log=True)
+        _run_points(hydra, config, plan.points)
+
+
+def _run_points(hydra: Hydra, config: DictConfig, points: tuple[Point, ...]) -> None:
+    """Run what is not done, say how it went, leave with a code that tells."""
+    sweep_dir = config.hydra.sweep.dir
+    before = [point_progress(point) for point in points]
+    todo = [p.point for p in before if p.state not in (COMPLETE, RUNNING)]
+    failures: dict[int, str] = {}
+    try:
+        todo = [p for p in todo if _can_be_composed(hydra, config, p, failures)]
+        if todo:
+            _launch(hydra, config, todo, failures)
+    finally:
+        after = [point_progress(point) for point in points]
+        print(summarise_sweep(sweep_dir, after, before, failures))
+    code = asked_to_stop()
+    if code is None:
+        code = int(any(p.state not in (COMPLETE, RUNNING) for p in after))
+    if code:
+        sys.exit(code)
+
+
+def _launch(
+    hydra: Hydra, config: DictConfig, points: list[Point], failures: dict[int, str]
+) -> None:
+    callbacks = Callbacks(config)
+    callbacks.on_multirun_start(config=config, config_name=config.hydra.job.config_name)
+    context = HydraContext(config_loader=hydra.config_loader, callbacks=callbacks)
+    launcher = Plugins.instance().instantiate_launcher(
+        hydra_context=context, task_function=run_job, config=config
+    )
+    size = config.hydra.sweeper.get("max_batch_size") or len(points)
+    for start in range(0, len(points), size):
+        batch = points[start : start + size]
+        overrides = _UntilStopped(_job_overrides(point) for point in batch)
+        try:
+            returns = launcher.launch(overrides, initial_job_idx=start)
+        except BrokenProcessPool:
+            print("a process of the sweep was killed, or ran out of memory", file=sys.stderr)
+            return
+        for point, returned in zip(batch, returns, strict=False):
+            if returned.status == JobStatus.FAILED:
+                failures[point.job] = _reason(returned)
+    callbacks.on_multirun_end(config=config, config_name=config.hydra.job.config_name)
+
+
+class _UntilStopped(list):
+    """Jobs of a launcher, which takes the next one when it has room: none after a signal."""
+
+    def __iter__(self):
+        for job in super().__iter__():
+            if asked_to_stop() is not None:
+                return
+            yield job
+
+
+def _reason(returned: JobReturn) -> str:
+    return str(returned._return_value)  # the property would raise it
+
+
+def _job_overrides(point: Point) -> list[str]:
+    # A launcher numbers jobs from 0; a point keeps its number by its directory.
+    return [*point.overrides, f"hydra.sweep.subdir={_quoted(point.run_dir)}"]
+
+
+def _can_be_composed(
+    hydra: Hydra, config: DictConfig, point: Point, failures: dict[int, str]
+) -> bool:
+    """Whether a point has a config; a launcher would give up all of them for one that has none."""
+    try:
+        hydra.config_loader.load_sweep_config(config, _job_overrides(point))
+    except (HydraException, ThesisError) as error:
+        failures[point.job] = str(error).splitlines()[0]
+        write_pointer(config.hydra.sweep.dir, point.job, point.run_dir, list(point.overrides))
+        record_failure(Path(point.run_dir), error)
+        return False
+    return True
+
+
+def _is_grid(config: DictConfig) -> bool:
+    return config.hydra.sweeper._target_.rpartition(".")[2] == BasicSweeper.__name__
+
+
+def _grid(hydra: Hydra, config: DictConfig) -> tuple[Point, ...]:
+    """All points, in the order in which Hydra's basic sweeper numbers them."""
+    swept = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
+    parser = OverridesParser.create(config_loader=hydra.config_loader)
+    parsed = parser.parse_overrides([*swept, *config.hydra.overrides.task])
+    (batch,) = BasicSweeper.split_arguments(parsed, max_batch_size=None)
+    sweep_dir = config.hydra.sweep.dir
+    return tuple(
+        Point(job, job_directory(sweep_dir, job), tuple(overrides))
+        for job, overrides in enumerate(batch)
+    )
+
+
+def _parse(words: list[str]) -> tuple[str, list[str]]:
+    others = list(words)
+    position = others.index("--continue")
+    if position + 1 == len(others):
+        raise ConfigError("which sweep?", key="--continue", expected="the directory of a sweep")
+    _, sweep_dir = others.pop(position), others.pop(position)
+    for word in others:
+        if not word.startswith(("hydra.launcher", "hydra/launcher")):
+            raise ConfigError(
+                "a sweep goes on with its own config",
+                key="--continue",
+                found=word,
+                expected="nothing but hydra/launcher=… and hydra.launcher.…",
+            )
+    return os.path.realpath(sweep_dir), others
+
+
+def _hydra_overrides(planned: tuple[str, ...], given: list[str]) -> list[str]:
+    """Those of the sweep; of a launcher that is given anew, the former options don't count."""
+    anew = any(word.startswith("hydra/launcher=") for word in given)
+    kept = [
+        word
+        for word in planned
+        if not word.startswith("hydra.sweep.dir=")
+        and not (anew and word.lstrip("+").startswith(("hydra/launcher", "hydra.launcher")))
+    ]
+    return [*kept, *given]
+
+
+def _quoted(text: str) -> str:
+    return QuotedString(text=text, quote=Quote.single).with_quotes()
