@@ -1,6 +1,6 @@
 """From rows of files to events as tensors."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from itertools import groupby
@@ -109,7 +109,7 @@ class EventReader:
         first = span.part.first_row
         return self.catalogue.rows(first + span.start, first + span.stop)
 
-    def _arranged(self, events: h5py.Dataset, span: Span):
+    def _arranged(self, events: h5py.Dataset, span: Span) -> Iterator[_Tokens]:
         """The events of a span block by block, objects in order."""
         name = self.catalogue.split
         where, key = f"{span.part.dataset} of {span.part.path}", f"data.datasets.x_{name}"
