@@ -1,20 +1,33 @@
 """The packed encoder against torch's own dense layers with the same weights."""
 
+from dataclasses import replace
+
+import pytest
 import torch
 from torch import nn
 
 from small_models import classifier_spec
+from thesis_arch.blocks import Blocks
+from thesis_arch.dropout import ByteDropout
 from thesis_arch.packing import Packing
+from thesis_arch.transformer_classifier.attention.layout import AttentionLayout
+from thesis_arch.transformer_classifier.attention.packed import attend_packed
 from thesis_arch.transformer_classifier.attention.standard import StandardAttention
 from thesis_arch.transformer_classifier.encoder_block import EncoderBlock
 
 
-def _padding_bias(mask):
-    return torch.zeros(len(mask), 1, 1, mask.shape[1]).masked_fill(
-        ~mask[:, None, None], float("-inf")
-    )
+@pytest.fixture(params=["packed", "padded"])
+def layout_of(request):
+    """`layout_of(mask, heads, physics)`: for CPUs, and as other devices have it."""
+
+    def make(mask, heads=4, physics=None):
+        layout = AttentionLayout.of(Blocks.of(Packing.of(mask)), heads, physics)
+        return layout if request.param == "packed" else replace(layout, rows=None)
+
+    return make
 
 
+@torch.no_grad()
 def _copy_attention(source: StandardAttention, target: nn.MultiheadAttention) -> None:
     target.in_proj_weight.copy_(source.qkv.weight)
     target.in_proj_bias.copy_(source.qkv.bias)
@@ -22,34 +35,95 @@ def _copy_attention(source: StandardAttention, target: nn.MultiheadAttention) ->
     target.out_proj.bias.copy_(source.out.bias)
 
 
-@torch.no_grad()
-def test_attention_equals_multihead_attention(events):
+def _gradients(module, output, x):
+    (output * torch.arange(output.numel()).view_as(output).sin()).sum().backward()
+    return [x.grad, *(p.grad for p in module.parameters())]
+
+
+def test_attention_and_its_gradient_equal_multihead_attention(events, layout_of):
     ours = StandardAttention(dim=16, heads=4, dropout=0.0)
     reference = nn.MultiheadAttention(16, 4, batch_first=True)
     _copy_attention(ours, reference)
-    x = torch.randn(*events.mask.shape, 16)
+    packing = Packing.of(events.mask)
+    x = torch.randn(*events.mask.shape, 16, requires_grad=True)
     expected, _ = reference(x, x, x, key_padding_mask=~events.mask, need_weights=False)
-    packing = Packing.of(events.mask)
-    result = ours(packing.pack(x), packing, _padding_bias(events.mask))
-    torch.testing.assert_close(result, packing.pack(expected), rtol=1e-5, atol=1e-6)
+    expected = packing.pack(expected)
+    y = packing.pack(x).detach().requires_grad_()
+    result = ours(y, layout_of(events.mask))
+    torch.testing.assert_close(result, expected, rtol=1e-5, atol=1e-6)
+    theirs, mine = _gradients(reference, expected, x), _gradients(ours, result, y)
+    for ours_grad, grad in zip(mine, [packing.pack(theirs[0]), *theirs[1:]], strict=True):
+        torch.testing.assert_close(ours_grad, grad, rtol=1e-4, atol=1e-5)
 
 
-@torch.no_grad()
-def test_attention_with_a_bias_equals_multihead_attention_with_a_float_mask(events):
+def _blocks_of(dense, blocks):
+    """[B, H, T, T] queries before keys, objects first -> biases of the blocks."""
+    events = blocks.order.split([n for n, _ in blocks.sizes])
+    parts = zip(events, blocks.sizes, strict=True)
+    return [dense[e, :, :length, :length].transpose(2, 3) for e, (_, length) in parts]
+
+
+@pytest.mark.parametrize("n_heads", [1, 4])
+def test_attention_with_a_bias_equals_multihead_attention_with_a_float_mask(
+    n_heads, events, layout_of
+):
     ours = StandardAttention(dim=16, heads=4, dropout=0.0)
     reference = nn.MultiheadAttention(16, 4, batch_first=True)
     _copy_attention(ours, reference)
-    x = torch.randn(*events.mask.shape, 16)
     length = events.mask.shape[1]
-    bias = torch.randn(len(x), 4, length, length) + _padding_bias(events.mask)
-    expected, _ = reference(x, x, x, attn_mask=bias.flatten(0, 1), need_weights=False)
+    bias = torch.randn(len(events.mask), n_heads, length, length, requires_grad=True)
+    padding = torch.zeros(len(bias), 1, 1, length)
+    padding = padding.masked_fill(~events.mask[:, None, None], float("-inf"))
     packing = Packing.of(events.mask)
-    result = ours(packing.pack(x), packing, bias)
+    x = torch.randn(*events.mask.shape, 16)
+    mask = (bias + padding).expand(-1, 4, -1, -1).flatten(0, 1)
+    expected, _ = reference(x, x, x, attn_mask=mask, need_weights=False)
+    mine = bias.detach().requires_grad_()
+    layout = layout_of(events.mask, 4, _blocks_of(mine, Blocks.of(packing)))
+    result = ours(packing.pack(x), layout)
     torch.testing.assert_close(result, packing.pack(expected), rtol=1e-5, atol=1e-6)
+    packing.pack(expected).square().sum().backward()
+    result.square().sum().backward()
+    valid = (events.mask[:, :, None] & events.mask[:, None, :])[:, None].expand_as(bias)
+    torch.testing.assert_close(mine.grad[valid], bias.grad[valid], rtol=1e-4, atol=1e-5)
+
+
+def test_the_gradient_of_attention_is_that_of_its_value(events):
+    """In double precision, through the very draws of dropout."""
+    blocks = Blocks.of(Packing.of(events.mask[:3]))
+    layout = AttentionLayout.of(blocks, 2)
+    dropout = ByteDropout(0.4)
+    qkv = torch.randn(len(blocks.packing.index), 12, requires_grad=True)
+
+    def mixed(values):
+        torch.manual_seed(5)
+        return attend_packed(values, layout.rows, layout.biases, 2, dropout)
+
+    direction = torch.randn_like(qkv)
+    weights = torch.randn(len(qkv), 4)
+    (gradient,) = torch.autograd.grad((mixed(qkv) * weights).sum(), qkv)
+    with torch.no_grad():
+        step = 1e-2
+        up, down = (float((mixed(qkv + s * direction) * weights).sum()) for s in (step, -step))
+    slope = float((gradient * direction).sum())
+    assert abs((up - down) / (2 * step) - slope) < 1e-2 * max(1.0, abs(slope))
 
 
 @torch.no_grad()
-def test_block_equals_torchs_pre_norm_encoder_layer(events):
+def test_dropout_of_weights_keeps_the_expectation(events):
+    layout = AttentionLayout.of(Blocks.of(Packing.of(events.mask)), 4)
+    qkv = torch.randn(len(layout.blocks.packing.index), 48)
+    expected = attend_packed(qkv, layout.rows, layout.biases, 4, ByteDropout(0.0))
+    dropout = ByteDropout(0.3)
+    draws = torch.stack(
+        [attend_packed(qkv, layout.rows, layout.biases, 4, dropout) for _ in range(2000)]
+    )
+    spread = draws.std(0) / len(draws) ** 0.5
+    assert ((draws.mean(0) - expected).abs() < 6 * spread + 1e-6).all()
+
+
+@torch.no_grad()
+def test_block_equals_torchs_pre_norm_encoder_layer(events, layout_of):
     ours = EncoderBlock(classifier_spec(dropout=0.0, attention__dropout=0.0).model)
     reference = nn.TransformerEncoderLayer(
         16, 4, 24, dropout=0.0, activation="gelu", norm_first=True, batch_first=True
@@ -61,6 +135,6 @@ def test_block_equals_torchs_pre_norm_encoder_layer(events):
     reference.linear2.load_state_dict(ours.feed_forward.down.state_dict())
     x = torch.randn(*events.mask.shape, 16)
     packing = Packing.of(events.mask)
-    result = ours(packing.pack(x), packing, _padding_bias(events.mask))
+    result = ours(packing.pack(x), layout_of(events.mask))
     expected = reference.train()(x, src_key_padding_mask=~events.mask)
     torch.testing.assert_close(result, packing.pack(expected), rtol=1e-4, atol=1e-5)

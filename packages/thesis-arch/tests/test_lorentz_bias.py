@@ -3,7 +3,8 @@
 import torch
 
 from small_models import classifier_spec
-from thesis_arch.packing import Packing
+from thesis_arch.blocks import Blocks
+from thesis_arch.packing import join
 from thesis_arch.physics.four_momentum import FourMomentum
 from thesis_arch.physics.pairwise import PAIRWISE_FEATURES
 from thesis_arch.transformer_classifier.attention_biases import AttentionBias
@@ -16,14 +17,17 @@ def test_bias_is_the_gated_mlp_of_each_pair(spec, events):
     cont = events.tokens_cont[events.mask]
     module.observe(cont, events.mask)
     module.finish()
-    extra = torch.ones(len(events.mask), 1, dtype=torch.bool)
-    packing = Packing.of(torch.cat([extra, events.mask, extra], dim=1))
-    bias = module(cont, events.mask, packing, first_object=1)
+    n_objects = len(cont)
+    extra = torch.zeros(len(events.mask), 1)
+    sequence = join(torch.zeros(n_objects, 1), events.mask, before=[extra], after=[extra])
+    blocks = Blocks.of(sequence.packing)
+    biases = module(cont, events.mask, blocks, sequence.objects)
 
     lorentz = module.biases["lorentz_scalar"]
     objects = FourMomentum.of(*(events.tokens_cont[..., i] for i in (1, 2, 3, 0)))
     event = 7
     n = int(events.mask[event].sum())
+    bias = _of_event(biases, blocks, event)
     for i in range(n):
         for j in range(n):
             expected = torch.zeros(4)
@@ -33,10 +37,19 @@ def test_bias_is_the_gated_mlp_of_each_pair(spec, events):
                 ]
                 features = torch.stack([PAIRWISE_FEATURES[f](*pair) for f in module.features])
                 expected = lorentz(module.standardise(features)[None])[0]
-            torch.testing.assert_close(bias[event, :, i + 1, j + 1], expected)
-    assert (bias[event, :, 0, : n + 1] == 0).all()  # CLS looks at all without bias
-    assert (bias[event, :, :, n + 1 : -1] == float("-inf")).all()  # padding is never looked at
-    assert (bias[event, :, : n + 1, -1] == 0).all()  # the token after the objects is
+            torch.testing.assert_close(bias[:, i + 1, j + 1], expected)
+    assert (bias[:, 0] == 0).all()  # what CLS looks at
+    assert (bias[:, n + 1] == 0).all()  # and the token after the objects
+
+
+def _of_event(biases, blocks, event):
+    """[H, length, length] of one event."""
+    place = int((blocks.order == event).nonzero())
+    for bias in biases:
+        if place < len(bias):
+            return bias[place]
+        place -= len(bias)
+    raise AssertionError("no such event")
 
 
 @torch.no_grad()

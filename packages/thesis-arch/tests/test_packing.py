@@ -30,7 +30,7 @@ def test_join_puts_extra_tokens_around_the_objects(rows, n_before, n_after):
     after = [torch.full((len(mask), 2), 20.0 + k) for k in range(n_after)]
     sequence = join(objects, mask, before, after)
     padded = sequence.packing.unpack(sequence.tokens)
-    assert sequence.first_object == n_before
+    assert torch.equal(sequence.tokens[sequence.objects], objects)
     stop = n_before + mask.shape[1]
     assert torch.equal(padded[:, n_before:stop], Packing.of(mask).unpack(objects))
     for k in range(n_before):

@@ -28,18 +28,22 @@ class ByteDropout(nn.Module):
         self.dropped_levels = min(max(levels, 1), _LEVELS - 1) if probability else 0
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training or self.dropped_levels == 0:
-            return x
         if x.device.type != "cpu":
-            return functional.dropout(x, self.probability)
-        return x * self._scaled_mask(x)
+            return functional.dropout(x, self.probability, self.training)
+        mask = self.mask(x)
+        return x if mask is None else x * mask
 
-    def _scaled_mask(self, x: Tensor) -> Tensor:
+    def mask(self, x: Tensor) -> Tensor | None:
+        """Factors for the elements of `x`, which is on a CPU; None where nothing is dropped."""
+        if not self.training or self.dropped_levels == 0:
+            return None
         draws = torch.empty((x.numel() + 7) // 8, dtype=torch.int64)
         draws.random_(-(2**63), None)  # the full range: the default leaves the sign bit at 0
-        kept = draws.view(torch.uint8)[: x.numel()] >= self.dropped_levels
+        # A byte of `dropped_levels` or more is kept. Comparing would be five times slower: torch
+        # converts from bytes fast, from truth values slowly.
+        levels = draws.view(torch.uint8)[: x.numel()].to(x.dtype)
         scale = _LEVELS / (_LEVELS - self.dropped_levels)
-        return kept.to(x.dtype).mul_(scale).view(x.shape)
+        return levels.sub_(self.dropped_levels - 1).clamp_(0, 1).mul_(scale).view(x.shape)
 
     def extra_repr(self) -> str:
         return f"probability={self.probability}"

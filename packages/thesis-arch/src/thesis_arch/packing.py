@@ -50,13 +50,13 @@ class Sequence:
         Layout of the whole sequence, [B, S].
     tokens : Tensor
         [N, D] packed tokens.
-    first_object : int
-        Position of the first object slot; the slots before it hold extra tokens.
+    objects : Tensor
+        [n_objects] which of the tokens are the packed objects.
     """
 
     packing: Packing
     tokens: Tensor
-    first_object: int
+    objects: Tensor
 
 
 def join(
@@ -75,8 +75,9 @@ def join(
     """
     batch, n_objects = object_mask.shape[0], objects.shape[0]
     extra = [*before, *after]
+    numbers = torch.arange(n_objects, device=objects.device)
     if not extra:
-        return Sequence(Packing.of(object_mask), objects, 0)
+        return Sequence(Packing.of(object_mask), objects, numbers)
     events = torch.arange(batch, device=objects.device)
     # Row numbers in [objects; extra_0; extra_1; …] of each slot of the sequence.
     rank = (object_mask.reshape(-1).cumsum(0) - 1).view_as(object_mask)
@@ -87,4 +88,5 @@ def join(
     packing = Packing.of(mask)
     rows = source.reshape(-1).index_select(0, packing.index)
     tokens = torch.cat([objects, *extra]).index_select(0, rows)
-    return Sequence(packing, tokens, len(before))
+    event = events.repeat_interleave(object_mask.sum(1), output_size=n_objects)
+    return Sequence(packing, tokens, numbers + len(before) + event * len(extra))

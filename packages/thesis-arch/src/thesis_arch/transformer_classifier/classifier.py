@@ -6,9 +6,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from thesis_arch.blocks import Blocks
 from thesis_arch.data_spec import DataSpec
 from thesis_arch.events import Events
 from thesis_arch.packing import Packing, Sequence, join
+from thesis_arch.transformer_classifier.attention.layout import AttentionLayout
 from thesis_arch.transformer_classifier.attention_biases import AttentionBias
 from thesis_arch.transformer_classifier.config import ClassifierSpec
 from thesis_arch.transformer_classifier.encoder_block import EncoderBlock
@@ -77,11 +79,12 @@ class TransformerClassifier(nn.Module):
         objects = Packing.of(batch.mask)
         cont = objects.pack(batch.tokens_cont)
         sequence = self._sequence(cont, objects.pack(batch.tokens_id), batch)
-        packing, x = sequence.packing, sequence.tokens
-        bias = self.attention_bias(cont, batch.mask, packing, sequence.first_object)
+        blocks, x = Blocks.of(sequence.packing), sequence.tokens
+        bias = self.attention_bias(cont, batch.mask, blocks, sequence.objects)
+        layout = AttentionLayout.of(blocks, self.config.model.heads, bias)
         for block in self.blocks:
-            x = block(x, packing, bias)
-        return self.pool(self.final_norm(x), packing)
+            x = block(x, layout)
+        return self.pool(self.final_norm(x), sequence.packing)
 
     @torch.no_grad()
     def event_scores(self, batch: Events) -> dict[str, Tensor]:

@@ -3,8 +3,8 @@
 from torch import Tensor, nn
 
 from thesis_arch.dropout import ByteDropout
-from thesis_arch.packing import Packing
 from thesis_arch.transformer_classifier.attention import ATTENTIONS
+from thesis_arch.transformer_classifier.attention.layout import AttentionLayout
 from thesis_arch.transformer_classifier.config import TransformerConfig
 from thesis_arch.transformer_classifier.feed_forward.standard import StandardFeedForward
 
@@ -27,7 +27,7 @@ class EncoderBlock(nn.Module):
         self.feed_forward = StandardFeedForward(config.dim, config.mlp_dim, config.dropout)
         self.dropout = ByteDropout(config.dropout)
 
-    def forward(self, x: Tensor, packing: Packing, bias: Tensor) -> Tensor:
-        """[N, D] -> [N, D]; `bias` as in the attention."""
-        x = x + self.dropout(self.attention(self.attention_norm(x), packing, bias))
+    def forward(self, x: Tensor, layout: AttentionLayout) -> Tensor:
+        """[N, D] -> [N, D]."""
+        x = x + self.dropout(self.attention(self.attention_norm(x), layout))
         return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))

@@ -1,13 +1,12 @@
 """Scaled dot-product attention (Vaswani et al., arXiv:1706.03762) on packed tokens."""
 
-import math
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from thesis_arch.dropout import ByteDropout
-from thesis_arch.packing import Packing
+from thesis_arch.transformer_classifier.attention.layout import AttentionLayout
+from thesis_arch.transformer_classifier.attention.packed import attend_packed
 
 
 class StandardAttention(nn.Module):
@@ -28,38 +27,29 @@ class StandardAttention(nn.Module):
         self.out = nn.Linear(dim, dim)
         self.dropout = ByteDropout(dropout)
 
-    def forward(self, x: Tensor, packing: Packing, bias: Tensor) -> Tensor:
-        """Attend within each event.
-
-        Parameters
-        ----------
-        x : Tensor
-            [N, D] packed tokens.
-        packing : Packing
-            Their place in [B, S].
-        bias : Tensor
-            [B, 1 | H, 1 | S, S], added to the logits; -inf where a key is padding.
-
-        Returns
-        -------
-        Tensor
-            [N, D].
-        """
-        padded = packing.unpack(self.qkv(x)).unflatten(-1, (3, self.heads, -1))
-        query, key, value = padded.permute(2, 0, 3, 1, 4)  # each [B, H, S, d]
-        if x.device.type == "cpu":
-            mixed = self._explicit(query, key, value, bias)
+    def forward(self, x: Tensor, layout: AttentionLayout) -> Tensor:
+        """Attend within each event; [N, D] -> [N, D]."""
+        qkv = self.qkv(x)
+        if layout.rows is not None:
+            mixed = attend_packed(qkv, layout.rows, layout.biases, self.heads, self.dropout)
         else:
-            mixed = functional.scaled_dot_product_attention(
+            mixed = self._attend_padded(qkv, layout)
+        return self.out(mixed)
+
+    def _attend_padded(self, qkv: Tensor, layout: AttentionLayout) -> Tensor:
+        """With torch's fused kernels, which are made for GPUs."""
+        blocks = layout.blocks
+        probability = self.dropout.probability if self.training else 0.0
+        mixed = []
+        slots = blocks.split_slots(qkv.index_select(0, blocks.token))
+        for padded, bias in zip(slots, layout.biases, strict=True):
+            query, key, value = padded.unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+            by_head = functional.scaled_dot_product_attention(
                 query,
                 key,
                 value,
-                attn_mask=bias.to(query.dtype),
-                dropout_p=self.dropout.probability if self.training else 0.0,
+                attn_mask=bias.transpose(2, 3).to(query.dtype),
+                dropout_p=probability,
             )
-        return self.out(packing.pack(mixed.transpose(1, 2).flatten(2)))
-
-    def _explicit(self, query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
-        # Heads of 8 channels are too thin for the CPU's fused kernel; three products are faster.
-        logits = (query / math.sqrt(query.shape[-1])) @ key.transpose(-2, -1) + bias
-        return self.dropout(torch.softmax(logits, dim=-1).to(value.dtype)) @ value
+            mixed.append(by_head.transpose(1, 2).flatten(2).flatten(0, 1))
+        return torch.cat(mixed).index_select(0, blocks.slot)

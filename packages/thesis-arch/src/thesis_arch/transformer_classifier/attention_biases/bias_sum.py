@@ -5,8 +5,8 @@ import warnings
 import torch
 from torch import Tensor, nn
 
+from thesis_arch.blocks import Blocks
 from thesis_arch.data_spec import DataSpec
-from thesis_arch.packing import Packing
 from thesis_arch.physics.four_momentum import FourMomentum
 from thesis_arch.physics.pairwise import NEEDS_ENERGY, Pairs, pairwise_features
 from thesis_arch.statistics import Standardise
@@ -52,7 +52,9 @@ class AttentionBias(nn.Module):
         if self.features:
             self.standardise.finish()
 
-    def forward(self, cont: Tensor, mask: Tensor, packing: Packing, first_object: int) -> Tensor:
+    def forward(
+        self, cont: Tensor, mask: Tensor, blocks: Blocks, objects: Tensor
+    ) -> list[Tensor] | None:
         """The bias of every attention layer.
 
         Parameters
@@ -61,25 +63,22 @@ class AttentionBias(nn.Module):
             [N, F] packed objects (GeV, rad).
         mask : Tensor
             [B, T] where the objects belong.
-        packing : Packing
-            Layout [B, S] of the whole sequence.
-        first_object : int
-            Position of the first object slot in it.
+        blocks : Blocks
+            Layout of the whole sequence.
+        objects : Tensor
+            [N] which tokens of the sequence the objects are.
 
         Returns
         -------
-        Tensor
-            [B, 1 | H, 1 | S, S]; -inf where a key is padding.
+        list of Tensor or None
+            Of each block [n, 1 | H, length, length], keys before queries; None without a bias.
         """
-        batch, length = packing.mask.shape
-        padding = torch.zeros(batch, 1, 1, length, device=cont.device)
-        padding.masked_fill_(~packing.mask[:, None, None, :], float("-inf"))
         if not self.biases:
-            return padding
+            return None
         pairs = Pairs.of(mask)
         features = self.standardise(self._raw_features(cont, pairs))
         values = sum(bias(features) for bias in self.biases.values())
-        return _spread(values, pairs, batch, length, first_object) + padding
+        return _spread(values, objects[pairs.first_object], objects[pairs.second_object], blocks)
 
     def _raw_features(self, cont: Tensor, pairs: Pairs) -> Tensor:
         energy = self.spec.column("E")
@@ -90,14 +89,12 @@ class AttentionBias(nn.Module):
         return pairwise_features(objects, pairs, self.features)
 
 
-def _spread(values: Tensor, pairs: Pairs, batch: int, length: int, first_object: int) -> Tensor:
-    """[P, H] of unordered pairs -> [B, H, S, S], symmetric."""
-    row, first, second = pairs.event * length, pairs.first, pairs.second
-    one_way = (row + first + first_object) * length + second + first_object
-    other_way = (row + second + first_object) * length + first + first_object
-    flat = values.new_zeros(batch * length * length, values.shape[1])
-    flat = flat.index_copy(0, torch.cat([one_way, other_way]), torch.cat([values, values]))
-    return flat.view(batch, length, length, -1).permute(0, 3, 1, 2).contiguous()
+def _spread(values: Tensor, first: Tensor, second: Tensor, blocks: Blocks) -> list[Tensor]:
+    """[P, H] of unordered pairs of tokens -> [n, H, length, length] of each block, symmetric."""
+    places = torch.cat([blocks.pair(first, second), blocks.pair(second, first)])
+    flat = values.new_zeros(blocks.n_pairs, values.shape[1])
+    flat = flat.index_copy(0, places, torch.cat([values, values]))
+    return [block.permute(0, 3, 1, 2).contiguous() for block in blocks.split_pairs(flat)]
 
 
 def _available(features: tuple[str, ...], spec: DataSpec) -> tuple[str, ...]:
