@@ -96,12 +96,16 @@ def open_to_append(path: Path) -> Generator[int]:
     It has no buffer: one that failed to reach the disk would try again when it is closed.
     """
     with reported(path):
+        is_new = not path.exists()
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
         try:
             yield descriptor
         finally:
             os.close(descriptor)
+        if is_new:  # its name too has to survive a power cut, and that of its directory
+            _sync_directory(path.parent)
+            _sync_directory(path.parent.parent)
 
 
 @contextmanager

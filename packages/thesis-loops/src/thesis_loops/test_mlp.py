@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 from torch.nn import functional
 
-from thesis_arch.simple.config import TableSpec
+from thesis_arch.simple.config import SimpleMLPConfig, TableSpec
 from thesis_arch.simple.mlp import SimpleMLP
 from thesis_data.config import ToyRegressionConfig
 from thesis_data.toy_regression import ToySplit, make_toy_regression, toy_batches
@@ -17,6 +17,7 @@ from thesis_loops.config import RunConfig, check_config
 from thesis_loops.engine.fit import Job, evaluate_all, fit
 from thesis_loops.engine.optimisation import GradientUpdate, StepOutput
 from thesis_loops.engine.run import open_run
+from thesis_loops.engine.settings import TrainerSettings
 
 
 def train(cfg: Mapping[str, Any]) -> dict[str, Any]:
@@ -33,6 +34,7 @@ def train(cfg: Mapping[str, Any]) -> dict[str, Any]:
         if run.earlier.results is not None:
             return run.earlier.results
         data = make_toy_regression(table)
+        _check_batches(len(data.train), settings, mlp)
         model = SimpleMLP(mlp, TableSpec(table.n_features, n_outputs=1)).to(run.numerics.device)
         model.fit_statistics(toy_batches(data.train, settings.batch_size))
         steps_per_epoch = math.ceil(len(data.train) / settings.batch_size)
@@ -72,7 +74,9 @@ def _loss(outputs: Tensor, targets: Tensor, task: str) -> Tensor:
     return functional.mse_loss(outputs, targets)
 
 
-def _sections(config: RunConfig) -> tuple[ToyRegressionConfig, Any, Any]:
+def _sections(
+    config: RunConfig,
+) -> tuple[ToyRegressionConfig, TrainerSettings, SimpleMLPConfig]:
     if not isinstance(config.data, ToyRegressionConfig):
         raise ConfigError(
             "the loop trains on a toy table",
@@ -83,3 +87,18 @@ def _sections(config: RunConfig) -> tuple[ToyRegressionConfig, Any, Any]:
     if config.general is None or config.simple is None:
         raise ConfigError("the loop needs the sections general and simple", key="general, simple")
     return config.data, config.general.trainer, config.simple.mlp
+
+
+def _check_batches(n_samples: int, settings: TrainerSettings, mlp: SimpleMLPConfig) -> None:
+    """A batch norm has no spread of a single sample, which the last batch may be."""
+    if mlp.use_batch_norm and 1 in (
+        n_samples,
+        settings.batch_size,
+        n_samples % settings.batch_size,
+    ):
+        raise ConfigError(
+            "a batch of one sample can't be normalised",
+            key="general.trainer.batch_size",
+            found=f"{settings.batch_size} for {n_samples} training samples",
+            do="choose another batch_size, or simple.mlp.use_batch_norm=false",
+        )

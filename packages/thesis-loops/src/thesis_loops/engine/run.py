@@ -71,7 +71,9 @@ def open_run(config: RunConfig, settings: TrainerSettings) -> Generator[Run]:
         None of the checkpoints can be used, or the directory can't be written.
     """
     run_dir = None if config.run_dir is None else Path(config.run_dir)
-    with nullcontext() if run_dir is None else run_lock(run_dir):
+    # First of all: what torch still loads takes seconds, and a signal then is no failure.
+    stop = StopSignals(config.stop_signals, saved=run_dir is not None)
+    with stop, nullcontext() if run_dir is None else run_lock(run_dir):
         plain = config.model_dump(mode="json", include=config.model_fields_set)
         earlier = _find_earlier(config, run_dir, plain)  # a mistake here is no failure of the run
         recorder = FactsRecorder(
@@ -88,19 +90,19 @@ def open_run(config: RunConfig, settings: TrainerSettings) -> Generator[Run]:
                 resumed = _begin(config, run_dir, plain, recorder, checkpoints)
             seed_everything(settings.seed)
             numerics = Numerics.choose(config.device, settings, config.deterministic)
-            with StopSignals(config.stop_signals, saved=run_dir is not None) as stop:
-                yield Run(
-                    settings=settings,
-                    config=plain,
-                    run_dir=run_dir,
-                    numerics=numerics,
-                    recorder=recorder,
-                    checkpoints=checkpoints,
-                    earlier=earlier,
-                    resumed=resumed,
-                    stop=stop,
-                    checkpoint_every_s=config.checkpoint_every_s,
-                )
+            stop.raise_if_asked()
+            yield Run(
+                settings=settings,
+                config=plain,
+                run_dir=run_dir,
+                numerics=numerics,
+                recorder=recorder,
+                checkpoints=checkpoints,
+                earlier=earlier,
+                resumed=resumed,
+                stop=stop,
+                checkpoint_every_s=config.checkpoint_every_s,
+            )
         except Interrupted:
             raise
         except BaseException as error:
