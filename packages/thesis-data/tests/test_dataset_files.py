@@ -125,6 +125,17 @@ def test_a_class_may_be_missing_in_a_file_but_not_in_all(datasets, write):
         load_events(DataConfig(path=[signal, str(write(arrays, "c.h5", **alone))]))
 
 
+@pytest.mark.parametrize("budget", [8.0, 1e-5])
+def test_a_file_may_lack_events_of_a_split(datasets, write, budget):
+    arrays = datasets()
+    nothing = {name: arrays[name][:0] for name in ("X_val", "y_val")}
+    empty, full = write(arrays, "a.h5", **nothing), write(arrays, "b.h5")
+    for paths in ([empty, full], [full, empty]):
+        config = DataConfig(path=list(map(str, paths)), memory_budget_gib=budget)
+        batches = list(eval_batches(load_events(config, ("val",)).val, 30))
+        assert torch.cat([batch.row for batch in batches]).tolist() == list(range(100))
+
+
 def test_what_is_wrong_with_one_of_several_files_is_said_of_it(datasets, write):
     arrays = datasets()
     broken = arrays["X_train"].copy()

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+import tracemalloc
 
 import h5py
 import numpy as np
@@ -119,7 +120,8 @@ def test_weights_and_events_without_labels_are_streamed_too(datasets, write):
 
 
 def test_the_budget_decides_for_each_split(sound_file):
-    budget = 300 * 1024 * 0.2 / 2**30 + 20_000 / 2**30  # between 100 and 300 events
+    event_bytes = load(sound_file, memory_budget_gib=TINY).reader.event_bytes
+    budget = 200 * event_bytes / 2**30
     data = load_events(DataConfig(path=str(sound_file), memory_budget_gib=budget))
     assert isinstance(data.train, StreamedSplit)
     assert isinstance(data.val, EventSplit)
@@ -153,6 +155,25 @@ def test_other_seeds_and_epochs_have_other_orders(files):
     assert order(1, 0) == order(1, 0)
     assert order(1, 0) != order(1, 1)
     assert order(1, 0) != order(2, 0)
+
+
+def test_memory_stays_within_the_budget(rows, tmp_path):
+    n_events, budget = 60_000, 4 * 2**20
+    path = tmp_path / "large.h5"
+    with h5py.File(path, "w") as file:
+        events = np.tile(rows(1_000), (n_events // 1_000, 1))
+        file.create_dataset("X_train", data=events, chunks=(500, 46))
+        file["Y_train"] = np.tile([1.0, 2.0], n_events // 2)
+    tracemalloc.start()
+    try:
+        streamed = load(path, memory_budget_gib=budget / 2**30)
+        for batches in (train_batches(streamed, 256, seed=0, epoch=0), eval_batches(streamed, 256)):
+            assert sum(len(batch) for batch in batches) == n_events
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    labels = 8 * n_events  # of the file, while they are looked at
+    assert peak < budget + labels
 
 
 def test_pools_before_the_first_step_are_not_read(files, monkeypatch):
