@@ -11,7 +11,7 @@ from thesis_data.dataset_files import dataset_files, describe_dataset
 from thesis_data.events import join
 from thesis_data.loading import load_events
 from thesis_facts import describe_file
-from thesis_facts.errors import DataError
+from thesis_facts.errors import DataError, explain
 
 
 @pytest.fixture
@@ -55,8 +55,10 @@ def test_a_pattern_without_a_match_is_an_error(folder):
 
 @pytest.mark.parametrize("path", [[], 3, ["a.h5", 3]])
 def test_a_path_is_a_text_or_several(path):
-    with pytest.raises(ValidationError, match="path"):
+    with pytest.raises(ValidationError) as caught:
         DataConfig(path=path)
+    message = str(explain(caught.value, DataConfig, "data"))
+    assert message == f"expected a file, a pattern, or a list of these, found {path!r}: data.path"
 
 
 def test_one_file_is_described_as_ever(folder):

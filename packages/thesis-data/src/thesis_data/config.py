@@ -33,6 +33,14 @@ def parse_labels(value: Any) -> Any:
     return value
 
 
+def check_paths(value: Any) -> Any:
+    """Refuse what names no file: one message, where a union would give one for each member."""
+    several = isinstance(value, list | tuple) and all(isinstance(part, str) for part in value)
+    if value is None or isinstance(value, str) or (several and value):
+        return value
+    raise ValueError(f"expected a file, a pattern, or a list of these, found {value!r}")
+
+
 Labels = Annotated[tuple[int, ...], BeforeValidator(parse_labels), Field(min_length=1)]
 
 
@@ -164,7 +172,7 @@ class DataConfig(BaseModel):
     model_config = _CONFIG
 
     kind: Literal["events"] = "events"
-    path: str | Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    path: Annotated[str | tuple[str, ...] | None, BeforeValidator(check_paths)] = None
     dataset_name: str | None = None
     datasets: DatasetNames = DatasetNames()
     n_tokens: PositiveInt = 18
