@@ -6,6 +6,7 @@ import os
 import shlex
 import shutil
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,9 @@ from thesis_train.dispatch import find_loop
 from thesis_train.stopping import (
     Stopped,
     asked_to_stop,
-    handle_as_worker,
     in_worker,
     remember,
+    worker_job,
 )
 from thesis_train.summary import command_prefix, shown, summarise
 
@@ -42,7 +43,8 @@ _OURS = {".hydra", ".lock", "train.log"}
 def run_job(cfg: DictConfig) -> float | None:
     """Task function of Hydra: the objective, or None where the job was done before."""
     if HydraConfig.get().mode == RunMode.MULTIRUN:
-        return _run_job_of_sweep(cfg)
+        with worker_job() if in_worker() else nullcontext():
+            return _run_job_of_sweep(cfg)
     run_dir = Path(HydraConfig.get().runtime.output_dir)
     given = cfg.run_dir
     with open_dict(cfg):
@@ -67,8 +69,6 @@ def run_job(cfg: DictConfig) -> float | None:
 
 def _run_job_of_sweep(cfg: DictConfig) -> float | None:
     """A job whose directory already holds a run goes on with it, and its failure is a fact."""
-    if in_worker():
-        handle_as_worker()
     _leave_if_asked()
     run_dir = Path(HydraConfig.get().runtime.output_dir)
     begun = os.path.exists(events_file(run_dir))
@@ -174,7 +174,7 @@ def _leave_if_asked() -> None:
     if code is None:
         return
     if in_worker():
-        raise Stopped("stopped before the job began")
+        raise Stopped("the sweep was asked to stop")
     sys.exit(code)
 
 

@@ -53,15 +53,25 @@ def in_worker() -> bool:
     return multiprocessing.parent_process() is not None
 
 
-def handle_as_worker() -> None:
-    """Only remember signals: a job that has not begun yet looks before it does."""
-    _handle(lambda number, frame: remember(EXIT_CODES[signal.Signals(number)]))
+@contextmanager
+def worker_job() -> Generator[None]:
+    """A job in a worker: a signal ends what loads before it trains; later ones only are noted."""
+    _handle(_end_job)
+    try:
+        yield
+    finally:
+        _handle(lambda number, frame: remember(EXIT_CODES[signal.Signals(number)]))
 
 
 def _handle(handler: Callable[[int, FrameType | None], None]) -> dict[signal.Signals, Any]:
     if threading.current_thread() is not threading.main_thread():
         return {}
     return {number: signal.signal(number, handler) for number in EXIT_CODES}
+
+
+def _end_job(number: int, _frame: FrameType | None) -> None:
+    remember(EXIT_CODES[signal.Signals(number)])
+    raise Stopped(f"stopped by {signal.Signals(number).name} before training began")
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:

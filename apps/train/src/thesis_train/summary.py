@@ -5,13 +5,9 @@ import os
 import shlex
 import shutil
 import sys
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-from thesis_facts.events import COMPLETE, CRASHED
-from thesis_facts.sweeps import PointProgress
 
 _WORKING_POINTS = ("0.3", "0.5", "0.7")
 
@@ -24,55 +20,8 @@ def summarise(results: Mapping[str, Any], run_dir: str) -> str:
     if "test_auroc" in results:
         lines += _classification(results)
     else:
-        lines.append(_row("loss", f"{results['test_loss']:.4f}"))
-    lines += ["", _row("run", run_dir), _row("next", next_command("inputs.run_dirs", run_dir))]
-    return "\n".join(lines)
-
-
-def summarise_sweep(
-    sweep_dir: str,
-    after: Sequence[PointProgress],
-    before: Sequence[PointProgress] = (),
-    failures: Mapping[int, str] | None = None,
-) -> str:
-    """How far a sweep is, what failed and why, how to go on.
-
-    Parameters
-    ----------
-    sweep_dir
-        Its directory.
-    after, before
-        All points now, and when the command began.
-    failures
-        Why jobs of this command failed, by their number, where it is known.
-    """
-    failures = failures or {}
-    done_before = sum(p.state == COMPLETE for p in before)
-    counts = Counter(
-        "failed" if p.state == CRASHED or p.point.job in failures else p.state
-        for p in after
-        if p.state != COMPLETE
-    )
-    done = sum(p.state == COMPLETE for p in after)
-    parts = [f"{done} complete ({done - done_before} now)"]
-    parts += [f"{number} {state}" for state, number in sorted(counts.items())]
-    lines = [
-        "",
-        _row("sweep", shown(Path(sweep_dir))),
-        _row("points", f"{len(after)}: {', '.join(parts)}"),
-    ]
-    for p in after:
-        if p.state == COMPLETE:
-            continue
-        reason = failures.get(p.point.job) or p.detail
-        state = "failed" if p.state == CRASHED else p.state
-        lines.append(_row(f"job {p.point.job}", f"{state}: {reason}" if reason else state))
-        lines.append(_row("", shown(Path(p.point.run_dir))))
-    if done:
-        lines.append(_row("next", next_command("inputs.sweep_dir", shown(Path(sweep_dir)))))
-    if done < len(after):
-        command = shlex.join(["thesis-train", "--continue", shown(Path(sweep_dir))])
-        lines.append(_row("go on", f"{command_prefix()}{command}"))
+        lines.append(row("loss", f"{results['test_loss']:.4f}"))
+    lines += ["", row("run", run_dir), row("next", next_command("inputs.run_dirs", run_dir))]
     return "\n".join(lines)
 
 
@@ -80,6 +29,11 @@ def shown(path: Path) -> str:
     """Relative to the working directory where it is below it: short, and still pasteable."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def row(name: str, value: str) -> str:
+    """One line of a summary."""
+    return f"  {name:<10} {value}"
 
 
 def next_command(key: str, path: str) -> str:
@@ -101,7 +55,7 @@ def _classification(results: Mapping[str, Any]) -> list[str]:
     """Two classes have one score to cut on; more have one for each class against the others."""
     classes = [key.removeprefix("test_auroc_") for key in results if key.startswith("test_auroc_")]
     classes = [name for name in classes if not name.endswith("uncertainty")]
-    lines = [_row("AUROC", _with_error(results, "test_auroc", "{:.4f}"))]
+    lines = [row("AUROC", _with_error(results, "test_auroc", "{:.4f}"))]
     for name in classes or [""]:
         lines += _working_points(results, name)
     return lines
@@ -111,11 +65,11 @@ def _working_points(results: Mapping[str, Any], name: str) -> list[str]:
     suffix = f"_{name}" if name else ""
     lines = []
     if name:
-        lines.append(_row(name, f"AUROC {_with_error(results, f'test_auroc{suffix}', '{:.4f}')}"))
+        lines.append(row(name, f"AUROC {_with_error(results, f'test_auroc{suffix}', '{:.4f}')}"))
     for efficiency in _WORKING_POINTS:
         key = f"test_rejection_at_{efficiency}{suffix}"
         rejection = _with_error(results, key, "{:.1f}")
-        lines.append(_row("rejection", f"1/eps_B = {rejection} at eps_S = {efficiency}"))
+        lines.append(row("rejection", f"1/eps_B = {rejection} at eps_S = {efficiency}"))
     return lines
 
 
@@ -127,7 +81,3 @@ def _with_error(results: Mapping[str, Any], key: str, form: str) -> str:
     return (
         form.format(value) if math.isnan(error) else f"{form.format(value)} ± {form.format(error)}"
     )
-
-
-def _row(name: str, value: str) -> str:
-    return f"  {name:<10} {value}"

@@ -13,7 +13,7 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.plugins import Plugins
-from hydra.core.utils import JobReturn, JobStatus
+from hydra.core.utils import JobStatus
 from hydra.errors import HydraException
 from hydra.types import HydraContext
 from omegaconf import DictConfig
@@ -34,8 +34,8 @@ from thesis_facts.sweeps import (
 from thesis_train.application import compose_sweep, open_hydra
 from thesis_train.directories import job_directory
 from thesis_train.job import check_own_directory, record_failure, run_job
-from thesis_train.stopping import asked_to_stop
-from thesis_train.summary import summarise_sweep
+from thesis_train.stopping import Stopped, asked_to_stop
+from thesis_train.sweep_summary import has_unfinished, summarise_sweep
 
 
 def start_sweep(hydra: Hydra, arguments: Namespace, name: str, overrides: list[str]) -> None:
@@ -105,7 +105,7 @@ def _run_points(hydra: Hydra, config: DictConfig, points: tuple[Point, ...]) -> 
         print(summarise_sweep(sweep_dir, after, before, failures))
     code = asked_to_stop()
     if code is None:
-        code = int(any(p.state not in (COMPLETE, RUNNING) for p in after))
+        code = int(has_unfinished(after))
     if code:
         sys.exit(code)
 
@@ -129,8 +129,9 @@ def _launch(
             print("a process of the sweep was killed, or ran out of memory", file=sys.stderr)
             return
         for point, returned in zip(batch, returns, strict=False):
-            if returned.status == JobStatus.FAILED:
-                failures[point.job] = _reason(returned)
+            error = returned._return_value  # the property would raise it
+            if returned.status == JobStatus.FAILED and not isinstance(error, Stopped):
+                failures[point.job] = str(error)
     callbacks.on_multirun_end(config=config, config_name=config.hydra.job.config_name)
 
 
@@ -142,10 +143,6 @@ class _UntilStopped(list):
             if asked_to_stop() is not None:
                 return
             yield job
-
-
-def _reason(returned: JobReturn) -> str:
-    return str(returned._return_value)  # the property would raise it
 
 
 def _job_overrides(point: Point) -> list[str]:
