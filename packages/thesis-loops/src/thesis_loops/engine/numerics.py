@@ -59,7 +59,8 @@ class Numerics:
         torch.set_float32_matmul_precision(precision)
         if deterministic and chosen.type == "cuda":  # cuBLAS reads it when it is first used
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(deterministic)
+        if torch.are_deterministic_algorithms_enabled() != deterministic:
+            torch.use_deterministic_algorithms(deterministic)  # imports a compiler: takes seconds
         if chosen.type == "cuda":  # what facts say of name and memory is of the current GPU
             torch.cuda.set_device(chosen)
         return cls(chosen, settings.amp, precision, deterministic)
