@@ -130,7 +130,7 @@ def _check_interpolation(config: DictConfig, key: str, value: str) -> None:
         found = OmegaConf.select(config, key)
     except OmegaConfBaseException:
         _refuse(key, value)
-    if OmegaConf.is_config(found):
+    if not isinstance(found, str | int | float | None):
         _refuse(key, value)
 
 
