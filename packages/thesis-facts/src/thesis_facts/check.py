@@ -12,6 +12,7 @@ from thesis_facts.durable import StrPath
 from thesis_facts.errors import RunError
 from thesis_facts.events import COMPLETE, CRASHED, events_file, parse_event, read_outline
 from thesis_facts.json_objects import read_bytes, read_object
+from thesis_facts.locks import lock_holder
 from thesis_facts.meta import meta_hash, read_meta
 from thesis_facts.scalars import read_scalar_rows
 
@@ -30,7 +31,8 @@ def check_run(run_dir: StrPath) -> list[Finding]:
     """List what is wrong with a run, and what is only worth knowing.
 
     Wrong are: no events or broken ones, no end, no checkpoint, no scalars or broken ones, no
-    metric, a configuration or meta that can't be read, a meta that was changed by hand.
+    metric, a configuration or meta that can't be read, a meta that was changed by hand. Of a run
+    that a process works on nothing is wrong yet.
 
     Raises
     ------
@@ -39,6 +41,9 @@ def check_run(run_dir: StrPath) -> list[Finding]:
     """
     if not os.path.isdir(run_dir):
         raise RunError("no such run directory", key=str(run_dir))
+    holder = lock_holder(run_dir)
+    if holder is not None:
+        return [Finding(f"running: {holder}", is_wrong=False)]
     return [
         *_check_events(run_dir),
         *_check_scalars(run_dir),

@@ -9,6 +9,7 @@ import argparse
 import difflib
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -61,6 +62,8 @@ def list_runs(options: argparse.Namespace) -> int:
         print(text_table(["run", *columns], rows))
     for path, reason in loaded.skipped:
         print(f"skipped {path}: {reason}", file=sys.stderr)
+    for sweep in options.where:
+        _say_progress(sweep)
     return 0
 
 
@@ -90,6 +93,7 @@ def check_runs(options: argparse.Namespace) -> int:
     """Print what run directories lack; 1 if anything is wrong with any of them."""
     from thesis_facts.check import check_run
     from thesis_facts.discovery import find_runs
+    from thesis_facts.locks import lock_holder
 
     found = find_runs(options.where)
     wrong = len(found.skipped)
@@ -99,7 +103,8 @@ def check_runs(options: argparse.Namespace) -> int:
         findings = check_run(run_dir)
         is_wrong = any(finding.is_wrong for finding in findings)
         wrong += is_wrong
-        print(f"{run_dir}: {'wrong' if is_wrong else 'good'}")
+        verdict = "wrong" if is_wrong else "running" if lock_holder(run_dir) else "good"
+        print(f"{run_dir}: {verdict}")
         for finding in findings:
             print(f"  {'wrong' if finding.is_wrong else 'note '}  {finding.what}")
     return 1 if wrong else 0
@@ -140,6 +145,18 @@ def backfill_meta(options: argparse.Namespace) -> int:
         else:
             print(f"{run_dir}: {outcome}")
     return 1 if failed else 0
+
+
+def _say_progress(sweep: str) -> None:
+    """Say how far a sweep with a plan is: a point that never began is no run to list."""
+    from thesis_facts.sweeps import read_plan, sweep_progress
+
+    plan = read_plan(sweep) if os.path.isdir(sweep) else None
+    if plan is None or plan.points is None:
+        return
+    counts = Counter(point.state for point in sweep_progress(sweep))
+    states = ", ".join(f"{number} {state}" for state, number in sorted(counts.items()))
+    print(f"{sweep}: {len(plan.points)} points, {states}", file=sys.stderr)
 
 
 def _metric_text(metric: MetricDifference | None) -> str:
