@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from command import LONG, QUICK, SMALL, start
-from thesis_facts import load_runs
+from thesis_facts import load_runs, run_lock
 
 
 def runs_in(folder: Path) -> list[Path]:
@@ -197,3 +197,55 @@ def test_other_flags_of_hydra_still_work(thesis_train, tmp_path):
     assert done.returncode == 0
     assert "attention_biases: none" in done.stdout
     assert not (tmp_path / "outputs").exists()
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        ("resume=auto", "general.trainer.lr=3"),  # another config
+        ("resume=auto", "general.trainer.epohcs=3"),  # a mistake
+        (),  # no word of going on
+    ],
+)
+def test_a_refused_resume_touches_nothing(thesis_train, tmp_path, refused):
+    assert thesis_train(*QUICK, "run_dir=mine").returncode == 0
+    (tmp_path / "mine" / "facts" / "events.jsonl").write_text(
+        "".join((tmp_path / "mine" / "facts" / "events.jsonl").read_text().splitlines(True)[:2])
+    )  # as if it had been killed
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "mine").rglob("*")}
+    done = thesis_train(*QUICK, "run_dir=mine", *refused)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    after = {path: path.stat().st_mtime_ns for path in (tmp_path / "mine").rglob("*")}
+    assert before.keys() == after.keys()
+    changed = {path.name for path in before if before[path] != after[path]}
+    assert changed <= {".lock"}
+
+
+def test_a_run_that_another_process_works_on_is_not_touched(thesis_train, tmp_path):
+    with run_lock(tmp_path / "mine"):
+        done = thesis_train(*QUICK, "run_dir=mine")
+    assert done.returncode == 1
+    assert "is in use" in done.stderr
+    assert {path.name for path in (tmp_path / "mine").iterdir()} == {".lock"}
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 85), (signal.SIGUSR1, 85), (signal.SIGINT, 130)]
+)
+def test_a_signal_while_the_command_starts_leaves_nothing(tmp_path, number, code):
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from thesis_train.cli import main; main()", *QUICK],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stderr is not None
+        assert "test_mlp in" in process.stderr.readline()  # torch comes next
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert said.splitlines() == [f"stopped by {number.name}"]
+    assert runs_in(tmp_path) == []
