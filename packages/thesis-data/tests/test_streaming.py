@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from batch_equality import assert_equal
@@ -44,6 +44,7 @@ def in_memory(files):
     return load(files)
 
 
+@settings(max_examples=15)  # threads and files: each takes a tenth of a second
 @given(
     budget=st.integers(5_000, 400_000),
     batch_size=st.integers(1, 350),
