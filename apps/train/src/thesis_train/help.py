@@ -22,7 +22,7 @@ loops   {loops}
 groups
 {groups}
 
-trust   trust=true lets a config name code that is not ours (see docs/sweeps.md first)
+trust   trust=true lets a config run code that is not ours; only for files that you wrote
 keys    thesis-train --cfg job          every key with its value; any of them is KEY=VALUE
 more    thesis-train --hydra-help       flags of Hydra (--multirun, --cfg, --config-dir, …)"""
 
