@@ -64,8 +64,8 @@ def interrupt_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int, signal.
     def arrange(epoch: int, step: int, number: signal.Signals) -> None:
         seed_step = fit_module.seed_step
 
-        def seed_and_signal(seed: int, at_epoch: int, at_step: int) -> None:
-            seed_step(seed, at_epoch, at_step)
+        def seed_and_signal(seed: int, at_epoch: int, at_step: int, rank: int) -> None:
+            seed_step(seed, at_epoch, at_step, rank)
             if (at_epoch, at_step) == (epoch, step):
                 os.kill(os.getpid(), number)
 

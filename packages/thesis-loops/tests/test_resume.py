@@ -107,10 +107,10 @@ def test_checkpoints_inside_an_epoch_are_as_good_as_those_at_its_end(
     """The run dies with the last checkpoint that was due, not with one made for its death."""
     train(config(loop, run_dir=str(tmp_path / "whole")))
 
-    def die(seed: int, epoch: int, step: int) -> None:
+    def die(seed: int, epoch: int, step: int, rank: int) -> None:
         if (epoch, step) == (1, 3):
             raise SystemExit
-        seed_step(seed, epoch, step)
+        seed_step(seed, epoch, step, rank)
 
     seed_step = fit_module.seed_step
     with monkeypatch.context() as patch:

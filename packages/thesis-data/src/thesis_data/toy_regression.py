@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from thesis_data.batches import index_batches
+from thesis_data.batches import WHOLE, index_batches
 from thesis_data.config import ToyRegressionConfig
 from thesis_data.random import keyed_seed
 
@@ -78,6 +78,7 @@ def toy_batches(
     batch_size: int,
     shuffled_by: tuple[int, int] | None = None,
     start_step: int = 0,
+    shard: tuple[int, int] = WHOLE,
 ) -> Iterator[ToySplit]:
     """Every sample once, `batch_size` at a time.
 
@@ -87,14 +88,18 @@ def toy_batches(
         Seed and epoch that decide the order; None keeps that of the split.
     start_step : int
         Batches to leave out at the beginning, for a run that goes on inside an epoch.
+    shard : (int, int)
+        Rank and number of processes that share each batch.
     """
+    rank, n_ranks = shard
     if shuffled_by is None:
         steps = iter(torch.arange(len(split)).split(batch_size)[start_step:])
     else:
         seed, epoch = shuffled_by
         steps = index_batches(len(split), batch_size, seed=seed, epoch=epoch, start_step=start_step)
     for index in steps:
-        yield ToySplit(split.x[index], split.y[index])
+        part = index[rank::n_ranks]
+        yield ToySplit(split.x[part], split.y[part])
 
 
 def _draw_split(config: ToyRegressionConfig, split: str, n_samples: int) -> ToySplit:

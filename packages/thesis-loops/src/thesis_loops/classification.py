@@ -20,6 +20,7 @@ from thesis_facts.errors import ConfigError
 from thesis_facts.metrics import classification_metrics, classification_report
 from thesis_facts.scores import Scores, write_scores
 from thesis_loops.config import ClassifierSection, ClassifierTrainer, RunConfig, ScoresSettings
+from thesis_loops.engine.distributed import from_rank_zero, shard
 from thesis_loops.engine.earlier import check_same_dataset
 from thesis_loops.engine.fit import Fitted, Job
 from thesis_loops.engine.optimisation import GradientUpdate, StepOutput
@@ -67,6 +68,7 @@ def classification_job(
             epoch=epoch,
             start_step=start_step,
             augment=augment,
+            shard=shard(),
         )
 
     total_steps = n_steps * trainer.epochs
@@ -75,7 +77,7 @@ def classification_job(
         updater=GradientUpdate(model, train_step, trainer, total_steps, run.numerics),
         evaluate=eval_step,
         train_batches=batches,
-        val_batches=partial(eval_batches, data.val, trainer.batch_size),
+        val_batches=partial(eval_batches, data.val, trainer.batch_size, shard=shard()),
         steps_per_epoch=n_steps,
         metrics=epoch_metrics(trainer.metrics),
     )
@@ -89,7 +91,8 @@ def begin_facts(run: Run, model: Scorer, events: DataConfig) -> None:
     RunError
         The run is resumed, and the files are no longer those that it began with.
     """
-    dataset = describe_dataset(events) if events.path is not None else None
+    described = partial(describe_dataset, events)
+    dataset = from_rank_zero(described) if events.path is not None else None
     check_same_dataset(run.earlier.dataset, dataset)
     run.recorder.begin(model.effective_axes(), numerics=run.numerics.describe(), dataset=dataset)
 
@@ -122,15 +125,17 @@ def training_output(
         functional.cross_entropy, weight=weights, label_smoothing=label_smoothing
     )
     outputs = {"logits": logits.float(), "label": batch.label}
+    divisor = None if weights is None else float(weights[batch.label].sum())
     if batch.weight is None:
         loss = cross_entropy(logits.float(), batch.label)
-        return StepOutput(loss, len(batch.label), outputs)
+        return StepOutput(loss, len(batch.label), outputs, divisor=divisor)
     losses = cross_entropy(logits.float(), batch.label, reduction="none")
     loss = (losses * batch.weight).mean()
     if weights is not None:  # as `reduction="mean"` does: class weights are relative
         loss = loss / weights[batch.label].mean()
     outputs["weight"] = batch.weight
-    return StepOutput(loss, len(batch.label), outputs, float(batch.weight.mean()))
+    mean_weight = float(batch.weight.mean())
+    return StepOutput(loss, len(batch.label), outputs, mean_weight, divisor)
 
 
 def evaluation_output(logits: Tensor, batch: EventBatch) -> StepOutput:
@@ -158,7 +163,14 @@ def epoch_metrics(names: Iterable[str]) -> Callable[[Mapping[str, np.ndarray]], 
 
 
 def conclude(run: Run, model: Scorer, data: EventData, fitted: Fitted) -> dict[str, Any]:
-    """Score val and test with the chosen weights, write scores and last facts, sum up."""
+    """Score val and test with the chosen weights, write scores and last facts, sum up.
+
+    Rank 0 does, and tells the others.
+    """
+    return from_rank_zero(partial(_conclude, run, model, data, fitted))
+
+
+def _conclude(run: Run, model: Scorer, data: EventData, fitted: Fitted) -> dict[str, Any]:
     results: dict[str, Any] = {
         "best_epoch": fitted.best_epoch,
         "tested_epoch": fitted.tested_epoch,

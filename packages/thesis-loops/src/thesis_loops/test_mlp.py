@@ -11,12 +11,13 @@ from torch.nn import functional
 from thesis_arch.simple.config import SimpleMLPConfig, TableSpec
 from thesis_arch.simple.mlp import SimpleMLP
 from thesis_data.config import ToyRegressionConfig
-from thesis_data.toy_regression import ToySplit, make_toy_regression, toy_batches
+from thesis_data.toy_regression import ToyRegression, ToySplit, make_toy_regression, toy_batches
 from thesis_facts.errors import ConfigError
 from thesis_loops.config import RunConfig, check_config
-from thesis_loops.engine.fit import Job, evaluate_all, fit
+from thesis_loops.engine.distributed import from_rank_zero, shard
+from thesis_loops.engine.fit import Fitted, Job, evaluate_all, fit
 from thesis_loops.engine.optimisation import GradientUpdate, StepOutput
-from thesis_loops.engine.run import open_run
+from thesis_loops.engine.run import Run, open_run
 from thesis_loops.engine.settings import TrainerSettings
 
 
@@ -49,23 +50,27 @@ def train(cfg: Mapping[str, Any]) -> dict[str, Any]:
             updater=GradientUpdate(model, step, settings, total, run.numerics),
             evaluate=step,
             train_batches=lambda epoch, start_step: toy_batches(
-                data.train, settings.batch_size, (settings.seed, epoch), start_step
+                data.train, settings.batch_size, (settings.seed, epoch), start_step, shard()
             ),
-            val_batches=partial(toy_batches, data.val, settings.batch_size),
+            val_batches=partial(toy_batches, data.val, settings.batch_size, shard=shard()),
             steps_per_epoch=steps_per_epoch,
             metrics=lambda outputs: {},
         )
         fitted = fit(run, job)
-        test_loss = evaluate_all(run, job, toy_batches(data.test, settings.batch_size)).loss
-        run.recorder.test_end(fitted.tested_epoch, test_loss, {})
-        results = {
-            "best_epoch": fitted.best_epoch,
-            "tested_epoch": fitted.tested_epoch,
-            "best_val_loss": fitted.at_best("val_loss"),
-            "test_loss": test_loss,
-        }
-        run.recorder.train_end(results)
-        return results
+        return from_rank_zero(partial(_conclude, run, job, data, fitted))
+
+
+def _conclude(run: Run, job: Job, data: ToyRegression, fitted: Fitted) -> dict[str, Any]:
+    test_loss = evaluate_all(run, job, toy_batches(data.test, run.settings.batch_size)).loss
+    run.recorder.test_end(fitted.tested_epoch, test_loss, {})
+    results = {
+        "best_epoch": fitted.best_epoch,
+        "tested_epoch": fitted.tested_epoch,
+        "best_val_loss": fitted.at_best("val_loss"),
+        "test_loss": test_loss,
+    }
+    run.recorder.train_end(results)
+    return results
 
 
 def _loss(outputs: Tensor, targets: Tensor, task: str) -> Tensor:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
+from signal import Signals
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,8 +13,9 @@ import torch
 from torch import nn
 
 from thesis_arch.checkpoint import model_payload
+from thesis_loops.engine import distributed
 from thesis_loops.engine.early_stopping import EarlyStopping
-from thesis_loops.engine.finite import check_loss, check_state
+from thesis_loops.engine.finite import NonFiniteError, check_loss, check_state
 from thesis_loops.engine.optimisation import StepOutput
 from thesis_loops.engine.progress import Progress
 from thesis_loops.engine.recorder import EpochResult
@@ -27,7 +29,7 @@ Metrics = Callable[[Mapping[str, np.ndarray]], dict[str, float]]
 class Updater(Protocol):
     """How a batch changes the weights; `GradientUpdate` is the usual one."""
 
-    def update(self, batch: Any, check: Callable[[StepOutput], None]) -> StepOutput: ...
+    def update(self, batch: Any) -> StepOutput | None: ...
     def evaluating(self) -> AbstractContextManager[None]: ...
     def state_dict(self) -> dict[str, Any]: ...
     def load_state_dict(self, state: dict[str, Any]) -> None: ...
@@ -128,6 +130,7 @@ class _Fit:
         self.seconds = 0.0  # spent in this epoch's training pass before now
         self.tally = Tally(MOST_TRAINING_EVENTS)
         self.stopping = EarlyStopping(run.settings.early_stopping)
+        self.asked: Signals | None = None  # to stop, as all ranks have it
         if run.resumed is not None:
             with run.checkpoints.restoring():
                 self._restore(run.resumed)
@@ -149,33 +152,26 @@ class _Fit:
         for batch in self.job.train_batches(self.epoch, self.step):
             self.run.recorder.at(self.epoch, self.step)
             moved = batch.to(device)
-            seed_step(self.run.settings.seed, self.epoch, self.step)
-            output = self.job.updater.update(moved, partial(self._check_training, moved))
-            loss = self.tally.add(output)
+            seed_step(self.run.settings.seed, self.epoch, self.step, distributed.rank())
+            output = self.job.updater.update(moved)
+            save_now = self._agree(moved, output)
+            loss = None if output is None else self.tally.add(output)
             self.step += 1
             self.progress.step(self.epoch, loss)
-            if self._stop_asked() or self._save_is_due():
+            if save_now:
                 self.seconds = time.monotonic() - started
                 self._save()
-                self._leave_if_asked()
+                self.run.stop.raise_for(self.asked)
         self.seconds = time.monotonic() - started
 
     def _close_epoch(self) -> None:
         self.run.recorder.at(self.epoch, None)
+        distributed.average_buffers(self.job.model)
         with self.job.updater.evaluating():
-            batches = self.job.val_batches()
-            validation = evaluate_all(self.run, self.job, batches, self._check_validation)
-            train_metrics, _ = self._judge(self.tally)
-            val_metrics, arrays = self._judge(validation)
-            result = EpochResult(
-                epoch=self.epoch,
-                train_loss=self.tally.loss,
-                val_loss=validation.loss,
-                train_metrics=train_metrics,
-                val_metrics=val_metrics,
-                epoch_time_s=self.seconds,
-                throughput=self.tally.n_events / self.seconds,
-            )
+            validation = self._validate().over_ranks()
+            arrays = validation.arrays()
+            whole = self.tally.over_ranks()
+            result = distributed.from_rank_zero(partial(self._judge, whole, validation, arrays))
             is_best = self.stopping.update(self.epoch, result.val_loss)
             if is_best:
                 self.run.checkpoints.keep_best(model_payload(self.job.model))
@@ -185,12 +181,31 @@ class _Fit:
         self.epoch, self.step, self.seconds = self.epoch + 1, 0, 0.0
         self.tally = Tally(MOST_TRAINING_EVENTS)
         self._save()
-        self._leave_if_asked()
+        self._agree_on_stopping()
+        self.run.stop.raise_for(self.asked)
 
-    def _judge(self, tally: Tally) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-        """Metrics of a pass, and the arrays that they come from."""
-        arrays = tally.arrays()
-        return self.job.metrics(arrays), arrays
+    def _validate(self) -> Tally:
+        tally, error = Tally(), None
+        try:
+            batches = self.job.val_batches()
+            tally = evaluate_all(self.run, self.job, batches, self._check_validation)
+        except NonFiniteError as found:
+            error = found
+        distributed.fail_together(error)
+        return tally
+
+    def _judge(
+        self, training: Tally, validation: Tally, arrays: Mapping[str, np.ndarray]
+    ) -> EpochResult:
+        return EpochResult(
+            epoch=self.epoch,
+            train_loss=training.loss,
+            val_loss=validation.loss,
+            train_metrics=self.job.metrics(training.arrays()),
+            val_metrics=self.job.metrics(arrays),
+            epoch_time_s=self.seconds,
+            throughput=training.n_events / self.seconds,
+        )
 
     def _finish(self) -> Fitted:
         best = self.run.checkpoints.best
@@ -205,24 +220,41 @@ class _Fit:
         self.job.model.eval()
         return Fitted(self.stopping.best_epoch, tested, self.run.recorder.histories)
 
-    def _check_training(self, batch: Any, output: StepOutput) -> None:
-        where = f"epoch {self.epoch + 1}, step {self.step + 1} of {self.job.steps_per_epoch}"
-        check_loss(output.loss, batch, "training", where)
+    def _agree(self, batch: Any, output: StepOutput | None) -> bool:
+        """Whether to save now, which all ranks do or none; raise where a loss is not finite."""
+        error = None
+        try:
+            if output is not None:
+                check_loss(output.loss, batch, "training", self._where())
+        except NonFiniteError as found:
+            error = found
+        failed, received, due = distributed.highest(
+            error is not None, self.run.stop.received or 0, self._save_is_due()
+        )
+        distributed.fail_together(error, failed)
+        self.asked = Signals(received) if received else None
+        return bool(received or due)
+
+    def _agree_on_stopping(self) -> None:
+        (received,) = distributed.highest(self.run.stop.received or 0)
+        self.asked = Signals(received) if received else None
+
+    def _where(self) -> str:
+        return f"epoch {self.epoch + 1}, step {self.step + 1} of {self.job.steps_per_epoch}"
 
     def _check_validation(self, output: StepOutput, batch: Any) -> None:
         check_loss(output.loss, batch, "validation", f"epoch {self.epoch + 1}")
-
-    def _stop_asked(self) -> bool:
-        return self.run.stop.received is not None
 
     def _save_is_due(self) -> bool:
         every = self.run.checkpoint_every_s
         return every is not None and time.monotonic() - self.saved_at >= every
 
-    def _leave_if_asked(self) -> None:
-        self.run.stop.raise_if_asked()
-
     def _save(self) -> None:
+        tally = self.tally.over_ranks().state_dict()
+        distributed.from_rank_zero(partial(self._write, tally))
+        self.saved_at = time.monotonic()
+
+    def _write(self, tally: dict[str, Any]) -> None:
         state = {
             "model": model_payload(self.job.model),
             "updater": self.job.updater.state_dict(),
@@ -231,16 +263,16 @@ class _Fit:
             "epoch": self.epoch,
             "step": self.step,
             "seconds": self.seconds,
-            "tally": self.tally.state_dict(),
+            "tally": tally,
             "config": self.run.config,
         }
         check_state({name: state[name] for name in ("model", "updater")}, f"epoch {self.epoch + 1}")
         self.run.checkpoints.save(state)
-        self.saved_at = time.monotonic()
 
     def _restore(self, state: dict[str, Any]) -> None:
         self.job.model.load_state_dict(state["model"]["weights"])
         self.job.updater.load_state_dict(state["updater"])
         self.stopping.load_state_dict(state["stopping"])
         self.epoch, self.step, self.seconds = state["epoch"], state["step"], state["seconds"]
-        self.tally.load_state_dict(state["tally"], self.run.numerics.device)
+        if distributed.rank() == 0:  # it is that of all ranks together
+            self.tally.load_state_dict(state["tally"], self.run.numerics.device)

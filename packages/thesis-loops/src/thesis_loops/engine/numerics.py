@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from thesis_facts.errors import ConfigError
+from thesis_loops.engine.distributed import local_rank, n_ranks
 from thesis_loops.engine.settings import TrainerSettings
 
 _AMP_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -79,16 +80,21 @@ class Numerics:
             "matmul_precision": self.matmul_precision,
             "deterministic": self.deterministic,
             "threads": torch.get_num_threads(),
+            "ranks": n_ranks(),
         }
 
 
 def select_device(name: str) -> torch.device:
     """`auto` takes the first GPU with CUDA, else the CPU; else cpu, cuda, cuda:N or mps.
 
+    Of several processes on one machine each takes the GPU of its own number.
+
     Training on `mps` (Apple's GPUs) was never tried, which is why `auto` does not choose it.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and n_ranks() > 1:
+        name = f"cuda:{local_rank()}"
     try:
         device = torch.device(name)
     except RuntimeError:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from thesis_loops.engine import distributed
 from thesis_loops.engine.averaging import WeightAverage
 from thesis_loops.engine.numerics import Numerics
 from thesis_loops.engine.schedule import fitting_warmup, learning_rate
@@ -28,12 +29,21 @@ class StepOutput:
         Per-event tensors [B, …], detached, from which the metrics of the epoch are computed.
     mean_weight : float
         Mean event weight where `loss` is a mean of weighted losses.
+    divisor : float or None
+        What the sum of losses was divided by, where that is not the number of events: the sum
+        of class weights.
     """
 
     loss: Tensor
     n_events: int
     outputs: dict[str, Tensor] = field(default_factory=dict)
     mean_weight: float = 1.0
+    divisor: float | None = None
+
+    @property
+    def size(self) -> float:
+        """Weight of this batch among others: `loss` times it is a sum over events."""
+        return self.n_events if self.divisor is None else self.divisor
 
 
 class Optimisation:
@@ -57,6 +67,7 @@ class Optimisation:
         self, module: nn.Module, settings: TrainerSettings, total_steps: int, numerics: Numerics
     ) -> None:
         self.settings, self.total_steps = fitting_warmup(settings, total_steps), total_steps
+        distributed.same_weights(module)
         self.parameters = [p for p in module.parameters() if p.requires_grad]
         # Decay pulls to zero whatever has two dimensions: matrices, and with them embedding tables
         # and the CLS token. On biases, norms and gates it would only do harm.
@@ -70,13 +81,23 @@ class Optimisation:
         self.scaler = torch.amp.GradScaler(numerics.device.type, enabled=numerics.amp == "fp16")
         self.steps = 0
 
-    def step(self, loss: Tensor) -> None:
-        """Backward pass, clipping, update."""
+    def step(self, loss: Tensor | None, size: float = 1.0) -> None:
+        """Backward pass, clipping, update.
+
+        Parameters
+        ----------
+        loss : Tensor or None
+            Scalar; None where this rank has no event of the batch.
+        size : float
+            Weight of this rank's part of the batch among the others.
+        """
         rate = learning_rate(self.steps, self.settings, self.total_steps)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.optimiser.zero_grad(set_to_none=True)
-        self.scaler.scale(loss).backward()
+        if loss is not None:
+            self.scaler.scale(loss).backward()
+        distributed.average_gradients(self.parameters, size)
         if self.settings.grad_clip:
             self.scaler.unscale_(self.optimiser)
             nn.utils.clip_grad_norm_(self.parameters, self.settings.grad_clip)
@@ -131,12 +152,16 @@ class GradientUpdate:
         decay = settings.ema_decay
         self.average = WeightAverage(model, decay) if decay is not None else None
 
-    def update(self, batch: Any, check: Callable[[StepOutput], None]) -> StepOutput:
-        """One training step; `check` sees the output before the weights change."""
-        with self.numerics.autocast():
-            output = self.compute(batch)
-        check(output)
-        self.optimisation.step(output.loss)
+    def update(self, batch: Any) -> StepOutput | None:
+        """One training step; None for a batch without events, which a rank may have as its part."""
+        output = None
+        if len(batch):
+            with self.numerics.autocast():
+                output = self.compute(batch)
+        if output is None:
+            self.optimisation.step(None, 0.0)
+        else:
+            self.optimisation.step(output.loss, output.size)
         if self.average is not None:
             self.average.update()
         return output

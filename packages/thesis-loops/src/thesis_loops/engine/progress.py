@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from thesis_loops.engine.distributed import rank
+
 if TYPE_CHECKING:
     from thesis_loops.engine.recorder import EpochResult
 
@@ -31,7 +33,7 @@ class Progress:
     @contextmanager
     def shown(self, done_steps: int) -> Generator["Progress"]:
         """Show the bar; log lines appear above it."""
-        if not sys.stderr.isatty():
+        if rank() or not sys.stderr.isatty():
             yield self
             return
         total = self.epochs * self.steps_per_epoch
@@ -43,15 +45,17 @@ class Progress:
             yield self
         self._bar = None
 
-    def step(self, epoch: int, loss: float) -> None:
+    def step(self, epoch: int, loss: float | None) -> None:
         """One more training step is done."""
-        if self._bar is not None:
+        if self._bar is not None and loss is not None:
             self._bar.set_description_str(f"epoch {epoch + 1}/{self.epochs}", refresh=False)
             self._bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)
             self._bar.update()
 
     def epoch(self, result: "EpochResult", is_best: bool) -> None:
         """One more epoch is done."""
+        if rank():
+            return
         width = len(str(self.epochs))
         metrics = "".join(f"  {name} {value:.4f}" for name, value in result.val_metrics.items())
         log.info(

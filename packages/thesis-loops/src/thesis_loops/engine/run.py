@@ -4,6 +4,7 @@ import logging
 from collections.abc import Generator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from thesis_facts.locks import run_lock
 from thesis_facts.writers import truncate_scalars
 from thesis_loops.config import RunConfig
 from thesis_loops.engine.checkpoints import Checkpoints
+from thesis_loops.engine.distributed import FailedElsewhere, from_rank_zero, n_ranks, rank
 from thesis_loops.engine.earlier import Earlier, check_same_config, has_facts, read_earlier
 from thesis_loops.engine.numerics import Numerics
 from thesis_loops.engine.recorder import FactsRecorder
@@ -70,12 +72,13 @@ def open_run(config: RunConfig, settings: TrainerSettings) -> Generator[Run]:
     RunError
         None of the checkpoints can be used, or the directory can't be written.
     """
-    run_dir = None if config.run_dir is None else Path(config.run_dir)
+    run_dir = None if config.run_dir is None or rank() else Path(config.run_dir)
     # First of all: what torch still loads takes seconds, and a signal then is no failure.
-    stop = StopSignals(config.stop_signals, saved=run_dir is not None)
+    stop = StopSignals(config.stop_signals, saved=config.run_dir is not None)
     with stop, nullcontext() if run_dir is None else run_lock(run_dir):
         plain = config.model_dump(mode="json", include=config.model_fields_set)
-        earlier = _find_earlier(config, run_dir, plain)  # a mistake here is no failure of the run
+        # A mistake here is no failure of the run.
+        earlier = from_rank_zero(partial(_find_earlier, config, run_dir, plain))
         recorder = FactsRecorder(
             run_dir, plain, settings.seed, with_histories=config.logging.epoch_histories
         )
@@ -87,10 +90,15 @@ def open_run(config: RunConfig, settings: TrainerSettings) -> Generator[Run]:
             if earlier.results is not None:
                 log.info("this run is complete: these are its results")
             else:
-                resumed = _begin(config, run_dir, plain, recorder, checkpoints)
+                begin = partial(_begin, config, run_dir, plain, recorder, checkpoints)
+                resumed = from_rank_zero(begin)
+                if rank() and resumed is not None:
+                    checkpoints.best = resumed["best"]
+                    recorder.load_state_dict(resumed["recorder"], resumed["epoch"] - 1)
             seed_everything(settings.seed)
             numerics = Numerics.choose(config.device, settings, config.deterministic)
-            stop.raise_if_asked()
+            if n_ranks() == 1:  # several agree on it after their first step
+                stop.raise_for(stop.received)
             yield Run(
                 settings=settings,
                 config=plain,
@@ -103,9 +111,11 @@ def open_run(config: RunConfig, settings: TrainerSettings) -> Generator[Run]:
                 stop=stop,
                 checkpoint_every_s=config.checkpoint_every_s,
             )
-        except Interrupted:
+        except (Interrupted, FailedElsewhere):
             raise
         except BaseException as error:
+            if config.run_dir is not None:  # other ranks write nothing, but this they must
+                recorder.run_dir = Path(config.run_dir)
             recorder.failed(error)
             raise
 

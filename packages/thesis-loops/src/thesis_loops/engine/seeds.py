@@ -15,6 +15,7 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def seed_step(seed: int, epoch: int, step: int) -> None:
-    """Seed what a training step draws (dropout)."""
-    torch.manual_seed(keyed_seed(seed, "step", epoch, step))
+def seed_step(seed: int, epoch: int, step: int, rank: int = 0) -> None:
+    """Seed what a training step draws (dropout); each rank draws for its own events."""
+    of_rank = (rank,) if rank else ()
+    torch.manual_seed(keyed_seed(seed, "step", epoch, step, *of_rank))

@@ -55,11 +55,11 @@ class StopSignals:
         for number, handler in self._former.items():
             signal.signal(number, handler)
 
-    def raise_if_asked(self) -> None:
-        """Raise `Interrupted` where a signal came; call it once the state is saved."""
-        if self.received is not None:
-            code = EXIT_CTRL_C if self.received == signal.SIGINT else EXIT_CHECKPOINTED
-            raise Interrupted(self.received.name, code, self.saved)
+    def raise_for(self, received: signal.Signals | None) -> None:
+        """Raise `Interrupted` for a signal of this or another rank; call it once all is saved."""
+        if received is not None:
+            code = EXIT_CTRL_C if received == signal.SIGINT else EXIT_CHECKPOINTED
+            raise Interrupted(received.name, code, self.saved)
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         if self.received is None:

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from thesis_loops.engine import distributed
 from thesis_loops.engine.optimisation import StepOutput
 
 MOST_TRAINING_EVENTS = 1 << 20
@@ -37,11 +38,25 @@ class Tally:
         """Take the output of one batch in; returns its loss."""
         loss = float(output.loss.detach())
         self.n_events += output.n_events
-        self._loss_sum += loss * output.n_events
-        self._weight_sum += output.mean_weight * output.n_events
+        self._loss_sum += loss * output.size
+        self._weight_sum += output.mean_weight * output.size
         for name, values in output.outputs.items():
             self._keep(name, values.detach())
         return loss
+
+    def over_ranks(self) -> "Tally":
+        """On rank 0 what all ranks added up; elsewhere this one."""
+        states = distributed.gather(self.state_dict()) if distributed.n_ranks() > 1 else []
+        if not states:
+            return self
+        whole = Tally(self.most_events)
+        for state in states:
+            whole.n_events += state["n_events"]
+            whole._loss_sum += state["loss_sum"]
+            whole._weight_sum += state["weight_sum"]
+            for name, values in state["outputs"].items():
+                whole._keep(name, values)
+        return whole
 
     @property
     def loss(self) -> float:

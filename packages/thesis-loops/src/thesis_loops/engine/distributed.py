@@ -1,0 +1,171 @@
+"""Several processes train one model: all that they say to one another is here.
+
+`torchrun` starts them and tells each its rank. All have the same weights and the same number of
+steps; each computes the gradient of its part of a batch, and the sum is what one process would have
+computed. Rank 0 alone writes: facts, checkpoints, scores. Without torchrun nothing here costs
+anything.
+
+Gradients travel in one piece after the backward pass. `DistributedDataParallel` would send them
+while it still runs, which pays for models far larger than ours; in turn a recipe needs to know
+nothing of ranks, a rank may have no event of a short batch, and a loop may have two optimisers.
+"""
+
+import atexit
+import os
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
+from functools import cache
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+T = TypeVar("T")
+
+# While rank 0 makes or hashes a large data set the others wait.
+_LONGEST_WAIT = timedelta(hours=6)
+
+
+class FailedElsewhere(SystemExit):
+    """Rank 0 failed, and has said why: leave with its exit code and without a word."""
+
+
+def rank() -> int:
+    """Which of the processes this one is."""
+    return int(os.environ.get("RANK", "0")) if n_ranks() > 1 else 0
+
+
+def n_ranks() -> int:
+    """How many processes train together."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def local_rank() -> int:
+    """Which of the processes on this machine this one is."""
+    return int(os.environ.get("LOCAL_RANK", "0")) if n_ranks() > 1 else 0
+
+
+def shard() -> tuple[int, int]:
+    """Rank and number of processes, for batches."""
+    return rank(), n_ranks()
+
+
+def from_rank_zero(make: Callable[[], T]) -> T:
+    """What `make` gives on rank 0; the other ranks wait for it.
+
+    Raises
+    ------
+    FailedElsewhere
+        On the other ranks, where `make` failed.
+    """
+    if n_ranks() == 1:
+        return make()
+    box: list[Any] = [None]
+    if rank() == 0:
+        try:
+            box = [(0, make())]
+        except BaseException as error:
+            code = getattr(error, "code", getattr(error, "exit_code", 1))
+            _broadcast([(code if isinstance(code, int) and code else 1, None)])
+            raise
+    code, value = _broadcast(box)[0]
+    if code:
+        raise FailedElsewhere(code)
+    return value
+
+
+def gather(value: T) -> list[T]:
+    """The values of all ranks on rank 0, in their order; an empty list elsewhere."""
+    if n_ranks() == 1:
+        return [value]
+    _start()
+    values: list[Any] | None = [None] * n_ranks() if rank() == 0 else None
+    dist.gather_object(value, values)
+    return values or []
+
+
+def highest(*values: int) -> tuple[int, ...]:
+    """The highest of each value over all ranks."""
+    if n_ranks() == 1:
+        return values
+    _start()
+    numbers = torch.tensor([int(value) for value in values])
+    dist.all_reduce(numbers, dist.ReduceOp.MAX)
+    return tuple(numbers.tolist())
+
+
+def fail_together(error: Exception | None, failed: int | None = None) -> None:
+    """Raise on all ranks where one of them has an error: on rank 0 the error itself.
+
+    Parameters
+    ----------
+    error : Exception or None
+        Of this rank.
+    failed : int or None
+        Whether any rank has one, where that is known already.
+    """
+    (failed,) = highest(error is not None) if failed is None else (failed,)
+    if not failed:
+        return
+    errors = [found for found in gather(error) if found is not None]
+    if rank() == 0:
+        raise errors[0]
+    raise FailedElsewhere(1)
+
+
+def average_gradients(parameters: Iterable[nn.Parameter], weight: float) -> None:
+    """Replace the gradients of each rank by their mean over all, each with its weight."""
+    if n_ranks() == 1:
+        return
+    _start()
+    own = list(parameters)
+    for parameter in own:
+        if parameter.grad is None:  # no event here, or a part of the model that was not used
+            parameter.grad = torch.zeros_like(parameter)
+    gradients = [parameter.grad for parameter in own if parameter.grad is not None]
+    flat = torch.cat([(gradient * weight).flatten() for gradient in gradients])
+    flat = torch.cat([flat, flat.new_tensor([weight])])
+    dist.all_reduce(flat)
+    flat /= flat[-1].clone()
+    parts = flat[:-1].split([gradient.numel() for gradient in gradients])
+    for gradient, part in zip(gradients, parts, strict=True):
+        gradient.copy_(part.view_as(gradient))
+
+
+def same_weights(model: nn.Module) -> None:
+    """Give all ranks the weights and buffers of rank 0."""
+    if n_ranks() == 1:
+        return
+    _start()
+    for values in _weights(model):
+        dist.broadcast(values, src=0)
+
+
+def average_buffers(model: nn.Module) -> None:
+    """Replace buffers of real numbers (of batch norm) by their mean over all ranks."""
+    if n_ranks() == 1:
+        return
+    _start()
+    for buffer in model.buffers():
+        if buffer.is_floating_point():
+            dist.all_reduce(buffer)
+            buffer /= n_ranks()
+
+
+def _weights(model: nn.Module) -> Sequence[Tensor]:
+    return [p.data for p in model.parameters()] + list(model.buffers())
+
+
+def _broadcast(box: list[Any]) -> list[Any]:
+    _start()
+    dist.broadcast_object_list(box, src=0)
+    return box
+
+
+@cache
+def _start() -> None:
+    """Meet the other processes, once."""
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    dist.init_process_group(backend, timeout=_LONGEST_WAIT)
+    atexit.register(dist.destroy_process_group)
