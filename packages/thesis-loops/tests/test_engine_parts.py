@@ -217,3 +217,20 @@ def test_the_chosen_gpu_is_the_current_one(monkeypatch):
     monkeypatch.setattr(torch.cuda, "set_device", current.append)
     assert Numerics.choose("cuda:1", settings()).device == torch.device("cuda:1")
     assert current == [torch.device("cuda:1")]
+
+
+@pytest.mark.slow  # torch imports a compiler to switch it on
+def test_deterministic_is_of_one_run_not_of_the_process():
+    assert Numerics.choose("cpu", settings(), deterministic=True).describe()["deterministic"]
+    assert torch.are_deterministic_algorithms_enabled()
+    assert not Numerics.choose("cpu", settings()).describe()["deterministic"]
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_the_peak_of_an_earlier_run_is_forgotten_on_a_gpu(monkeypatch, run_dir):
+    forgotten = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: 3 * 2**20)
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda: forgotten.append(1))
+    FactsRecorder(None, {}, seed=1).open()
+    assert forgotten

@@ -1,0 +1,120 @@
+"""What the engine's services cost: an epoch of `fit` beside a bare loop of the same steps.
+
+    OMP_NUM_THREADS=1 python benchmarks/engine_overhead.py [--events 60000] [--repeats 3]
+
+Both train the same model on the same batches with the same updater and validate it once, in turn.
+`fit` adds facts, metrics of both splits, progress, checkpoints inside the epoch (every 5 s here,
+600 s by default) and at its end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+from thesis_data.loading import EventData, load_events
+from thesis_loops.classification import (
+    begin_facts,
+    classification_job,
+    classifier_sections,
+    evaluation_output,
+    training_output,
+)
+from thesis_loops.config import RunConfig, check_config
+from thesis_loops.engine.fit import Job, fit
+from thesis_loops.engine.optimisation import StepOutput
+from thesis_loops.engine.run import Run, open_run
+from thesis_loops.engine.seeds import seed_step
+from thesis_loops.transformer_classifier import build_model
+from thesis_train.config import compose
+
+EVERY_S = 5
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--events", type=int, default=60_000, help="of the training split")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--size", default="s200k")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        config = config_of(Path(folder), arguments.events, arguments.size)
+        data = load_events(classifier_sections(config)[1])
+        ratios = []
+        for repeat in range(arguments.repeats):
+            order = (bare, engine) if repeat % 2 else (engine, bare)
+            seconds = {time_epoch: timed(config, data, folder, time_epoch) for time_epoch in order}
+            ratios.append(seconds[engine] / seconds[bare])
+            print(
+                f"bare {seconds[bare]:.2f} s, engine {seconds[engine]:.2f} s:"
+                f" {100 * (ratios[-1] - 1):+.1f}%",
+                flush=True,
+            )
+    overhead = [100 * (ratio - 1) for ratio in ratios]
+    print(
+        f"{arguments.events} events, {arguments.size}: {statistics.median(overhead):+.1f}% in the"
+        f" median, from {min(overhead):+.1f}% to {max(overhead):+.1f}%"
+    )
+
+
+def config_of(folder: Path, n_training: int, size: str) -> RunConfig:
+    n_events = n_training * 10 // 8  # a tenth each for validation and test
+    return check_config(
+        compose(
+            [
+                f"+classifier/model_size={size}",
+                f"data.path={folder / 'events.h5'}",
+                f"data.synthetic.n_events={n_events}",
+                "classifier.trainer.epochs=1",
+                f"checkpoint_every_s={EVERY_S}",
+                "device=cpu",
+            ]
+        )
+    )
+
+
+def timed(config: RunConfig, data: EventData, folder: str, time_epoch) -> float:
+    """Seconds of one epoch in a new run."""
+    with tempfile.TemporaryDirectory(dir=folder) as run_dir:
+        section, events = classifier_sections(config)
+        with open_run(config.model_copy(update={"run_dir": run_dir}), section.trainer) as run:
+            model = build_model(section, events, data)
+
+            def train_step(batch) -> StepOutput:
+                return training_output(model(batch), batch, None, 0.0)
+
+            def eval_step(batch) -> StepOutput:
+                return evaluation_output(model(batch), batch)
+
+            begin_facts(run, model, events)
+            job = classification_job(
+                run, section.trainer, model, data, events.augment, train_step, eval_step
+            )
+            started = time.perf_counter()
+            time_epoch(run, job)
+            return time.perf_counter() - started
+
+
+def engine(run: Run, job: Job) -> None:
+    """As a loop does it."""
+    fit(run, job)
+
+
+def bare(run: Run, job: Job) -> None:
+    """The same steps and one validation, and nothing around them."""
+    job.model.train()
+    for step, batch in enumerate(job.train_batches(0, 0)):
+        seed_step(run.settings.seed, 0, step)
+        job.updater.update(batch, lambda output: None)
+    with job.updater.evaluating(), torch.no_grad():
+        for batch in job.val_batches():
+            job.evaluate(batch)
+
+
+if __name__ == "__main__":
+    main()
