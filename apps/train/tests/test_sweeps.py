@@ -120,6 +120,15 @@ def test_a_sweep_is_not_gone_on_with_twice_at_once(finished):
     assert "Traceback" not in done.stderr
 
 
+def test_a_sweep_does_not_replace_another(finished):
+    sweep = sweep_in(finished)
+    before = (sweep / "sweep.json").read_text()
+    done = run(finished, "--multirun", *QUICK, "general.trainer.lr=1,2", f"hydra.sweep.dir={sweep}")
+    assert done.returncode == 1
+    assert "already holds a sweep" in done.stderr
+    assert (sweep / "sweep.json").read_text() == before
+
+
 def test_a_moved_sweep_goes_on_where_it_is_now(finished):
     moved = finished / "moved"
     (finished / "outputs").rename(moved)

@@ -113,10 +113,8 @@ def record_failure(run_dir: Path, error: Exception) -> None:
 
 
 def _train(cfg: DictConfig, config: RunConfig, run_dir: Path) -> float | None:
-    with run_lock(run_dir):
-        if _is_done(run_dir):
-            return None
-        _save_configs(cfg, run_dir)
+    if not _accept(cfg, run_dir):
+        return None
     # At once, since loading torch takes seconds.
     print(f"{config.loop} in {shown(run_dir)}", file=sys.stderr, flush=True)
     loop = find_loop(config.loop)
@@ -126,25 +124,23 @@ def _train(cfg: DictConfig, config: RunConfig, run_dir: Path) -> float | None:
     return _objective(results, config.objective)
 
 
-def _is_done(run_dir: Path) -> bool:
-    """Whether another process finished this job of a sweep in the meantime."""
+def _accept(cfg: DictConfig, run_dir: Path) -> bool:
+    """Write the first files of a run; False where another process finished this job meanwhile."""
     in_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
-    return (
-        in_sweep
-        and os.path.exists(events_file(run_dir))
-        and (read_outline(run_dir).status == COMPLETE)
-    )
+    with run_lock(run_dir):
+        has_begun = os.path.exists(events_file(run_dir))
+        if in_sweep and has_begun and read_outline(run_dir).status == COMPLETE:
+            return False
+        if not has_begun or (cfg.resume is not None and not (run_dir / ".hydra").exists()):
+            _save_configs(cfg, run_dir)
+    return True
 
 
 def _save_configs(cfg: DictConfig, run_dir: Path) -> None:
     """Write `.hydra/`, as Hydra would before anything was checked.
 
-    The one of a run that will be gone on with, or whose continuation will be refused, stays.
+    That of a run that began stays: it is gone on with under the same config, or not at all.
     """
-    has_checkpoint = any((run_dir / name).exists() for name in ("last.pt", "last.prev.pt"))
-    begun = os.path.exists(events_file(run_dir))
-    if has_checkpoint or (begun and cfg.resume is None):
-        return
     contents = {
         "config.yaml": cfg,
         "hydra.yaml": HydraConfig.instance().cfg,

@@ -77,12 +77,13 @@ def _end_job(number: int, _frame: FrameType | None) -> None:
 def _leave(number: int, _frame: FrameType | None) -> None:
     code = EXIT_CODES[signal.Signals(number)]
     workers = multiprocessing.active_children()
-    if workers and _code is None:
-        remember(code)
-        if number != signal.SIGINT:  # ctrl-C reaches all processes of a terminal by itself
+    is_second_ctrl_c = number == signal.SIGINT and _code is not None
+    if workers and not is_second_ctrl_c:
+        if _code is None and number != signal.SIGINT:  # ctrl-C reaches all processes by itself
             for worker in workers:
                 if worker.pid is not None:
                     os.kill(worker.pid, number)
+        remember(code)
         return
     # Not by print: it may be what the signal interrupts.
     os.write(2, f"stopped by {signal.Signals(number).name}\n".encode())

@@ -43,17 +43,15 @@ def start_sweep(hydra: Hydra, arguments: Namespace, name: str, overrides: list[s
     config = compose_sweep(hydra, name, overrides, log=True)
     check_own_directory(config)
     sweep_dir = config.hydra.sweep.dir
-    flags = [f"--config-name={arguments.config_name}"] if arguments.config_name else []
-    if arguments.config_dir is not None:
-        flags.append(f"--config-dir={os.path.abspath(arguments.config_dir)}")
     plan = SweepPlan(
         cwd=os.getcwd(),
-        flags=tuple(flags),
+        flags=_flags(arguments),
         task=tuple(config.hydra.overrides.task),
         hydra=tuple(config.hydra.overrides.hydra),
         points=_grid(hydra, config) if _is_grid(config) else None,
     )
     with run_lock(sweep_dir):
+        _check_new(sweep_dir)
         write_plan(sweep_dir, plan)
         if plan.points is not None:
             _run_points(hydra, config, plan.points)
@@ -88,6 +86,25 @@ def continue_sweep(words: list[str], trusted: bool) -> None:
     with open_hydra(arguments, trusted) as hydra, run_lock(sweep_dir):
         config = compose_sweep(hydra, arguments.config_name or "config", overrides, log=True)
         _run_points(hydra, config, plan.points)
+
+
+def _flags(arguments: Namespace) -> tuple[str, ...]:
+    """Those that say where configs come from; folders absolute."""
+    folders = {"--config-path": arguments.config_path, "--config-dir": arguments.config_dir}
+    flags = [f"{flag}={os.path.abspath(path)}" for flag, path in folders.items() if path]
+    return (*flags, *([f"--config-name={arguments.config_name}"] if arguments.config_name else []))
+
+
+def _check_new(sweep_dir: str) -> None:
+    """Refuse to forget the points of an earlier sweep, where the directory was given by hand."""
+    plan = read_plan(sweep_dir)
+    if plan is not None and plan.points is not None:
+        raise ConfigError(
+            "the directory already holds a sweep",
+            key="hydra.sweep.dir",
+            found=sweep_dir,
+            do=f"go on with it by thesis-train --continue {sweep_dir}",
+        )
 
 
 def _run_points(hydra: Hydra, config: DictConfig, points: tuple[Point, ...]) -> None:
