@@ -110,7 +110,7 @@ def bare(run: Run, job: Job) -> None:
     job.model.train()
     for step, batch in enumerate(job.train_batches(0, 0)):
         seed_step(run.settings.seed, 0, step)
-        job.updater.update(batch, lambda output: None)
+        job.updater.update(batch)
     with job.updater.evaluating(), torch.no_grad():
         for batch in job.val_batches():
             job.evaluate(batch)
