@@ -55,11 +55,16 @@ def in_worker() -> bool:
 
 @contextmanager
 def worker_job() -> Generator[None]:
-    """A job in a worker: a signal ends what loads before it trains; later ones only are noted."""
+    """A job in a worker: a signal ends what loads before it trains; later ones only are noted.
+
+    A worker whose sweep was killed ends after its job: nobody would end it otherwise.
+    """
+    _end_orphan()
     _handle(_end_job)
     try:
         yield
     finally:
+        _end_orphan()
         _handle(lambda number, frame: remember(EXIT_CODES[signal.Signals(number)]))
 
 
@@ -67,6 +72,12 @@ def _handle(handler: Callable[[int, FrameType | None], None]) -> dict[signal.Sig
     if threading.current_thread() is not threading.main_thread():
         return {}
     return {number: signal.signal(number, handler) for number in EXIT_CODES}
+
+
+def _end_orphan() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None and parent.pid != os.getppid():
+        os._exit(0)
 
 
 def _end_job(number: int, _frame: FrameType | None) -> None:
