@@ -13,6 +13,7 @@ import argparse
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -45,21 +46,24 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         config = config_of(Path(folder), arguments.events, arguments.size)
         data = load_events(classifier_sections(config)[1])
-        ratios = []
+        overhead: dict[str, list[float]] = {"wall": [], "CPU": []}
         for repeat in range(arguments.repeats):
             order = (bare, engine) if repeat % 2 else (engine, bare)
             seconds = {time_epoch: timed(config, data, folder, time_epoch) for time_epoch in order}
-            ratios.append(seconds[engine] / seconds[bare])
+            for clock in overhead:
+                ratio = seconds[engine][clock] / seconds[bare][clock]
+                overhead[clock].append(100 * (ratio - 1))
             print(
-                f"bare {seconds[bare]:.2f} s, engine {seconds[engine]:.2f} s:"
-                f" {100 * (ratios[-1] - 1):+.1f}%",
+                f"bare {seconds[bare]['wall']:.2f} s, engine {seconds[engine]['wall']:.2f} s: "
+                + ", ".join(f"{values[-1]:+.1f}% {clock}" for clock, values in overhead.items()),
                 flush=True,
             )
-    overhead = [100 * (ratio - 1) for ratio in ratios]
-    print(
-        f"{arguments.events} events, {arguments.size}: {statistics.median(overhead):+.1f}% in the"
-        f" median, from {min(overhead):+.1f}% to {max(overhead):+.1f}%"
-    )
+    print(f"{arguments.events} events, {arguments.size}, median and range:")
+    for clock, values in overhead.items():
+        print(
+            f"  {clock:4s} {statistics.median(values):+.1f}%"
+            f" ({min(values):+.1f}% to {max(values):+.1f}%)"
+        )
 
 
 def config_of(folder: Path, n_training: int, size: str) -> RunConfig:
@@ -78,8 +82,10 @@ def config_of(folder: Path, n_training: int, size: str) -> RunConfig:
     )
 
 
-def timed(config: RunConfig, data: EventData, folder: str, time_epoch) -> float:
-    """Seconds of one epoch in a new run."""
+def timed(
+    config: RunConfig, data: EventData, folder: str, time_epoch: Callable[[Run, Job], None]
+) -> dict[str, float]:
+    """Seconds of one epoch in a new run: of the wall, which others slow down, and of the CPU."""
     with tempfile.TemporaryDirectory(dir=folder) as run_dir:
         section, events = classifier_sections(config)
         with open_run(config.model_copy(update={"run_dir": run_dir}), section.trainer) as run:
@@ -95,9 +101,9 @@ def timed(config: RunConfig, data: EventData, folder: str, time_epoch) -> float:
             job = classification_job(
                 run, section.trainer, model, data, events.augment, train_step, eval_step
             )
-            started = time.perf_counter()
+            wall, cpu = time.perf_counter(), time.process_time()
             time_epoch(run, job)
-            return time.perf_counter() - started
+            return {"wall": time.perf_counter() - wall, "CPU": time.process_time() - cpu}
 
 
 def engine(run: Run, job: Job) -> None:
