@@ -20,10 +20,11 @@ from thesis_facts.errors import ConfigError
 from thesis_facts.metrics import classification_metrics, classification_report
 from thesis_facts.scores import Scores, write_scores
 from thesis_loops.config import ClassifierSection, ClassifierTrainer, RunConfig, ScoresSettings
-from thesis_loops.engine.distributed import from_rank_zero, shard
+from thesis_loops.engine.distributed import from_rank_zero
 from thesis_loops.engine.earlier import check_same_dataset
 from thesis_loops.engine.fit import Fitted, Job
 from thesis_loops.engine.optimisation import GradientUpdate, StepOutput
+from thesis_loops.engine.ranks import shard
 from thesis_loops.engine.run import Run
 
 

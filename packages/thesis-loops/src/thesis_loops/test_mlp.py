@@ -14,9 +14,10 @@ from thesis_data.config import ToyRegressionConfig
 from thesis_data.toy_regression import ToyRegression, ToySplit, make_toy_regression, toy_batches
 from thesis_facts.errors import ConfigError
 from thesis_loops.config import RunConfig, check_config
-from thesis_loops.engine.distributed import from_rank_zero, shard
+from thesis_loops.engine.distributed import from_rank_zero
 from thesis_loops.engine.fit import Fitted, Job, evaluate_all, fit
 from thesis_loops.engine.optimisation import GradientUpdate, StepOutput
+from thesis_loops.engine.ranks import shard
 from thesis_loops.engine.run import Run, open_run
 from thesis_loops.engine.settings import TrainerSettings
 

@@ -11,7 +11,6 @@ nothing of ranks, a rank may have no event of a short batch, and a loop may have
 """
 
 import atexit
-import os
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from functools import cache
@@ -21,6 +20,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from thesis_loops.engine.ranks import n_ranks, rank
+
 T = TypeVar("T")
 
 # While rank 0 makes or hashes a large data set the others wait.
@@ -29,26 +30,6 @@ _LONGEST_WAIT = timedelta(hours=6)
 
 class FailedElsewhere(SystemExit):
     """Rank 0 failed, and has said why: leave with its exit code and without a word."""
-
-
-def rank() -> int:
-    """Which of the processes this one is."""
-    return int(os.environ.get("RANK", "0")) if n_ranks() > 1 else 0
-
-
-def n_ranks() -> int:
-    """How many processes train together."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
-
-
-def local_rank() -> int:
-    """Which of the processes on this machine this one is."""
-    return int(os.environ.get("LOCAL_RANK", "0")) if n_ranks() > 1 else 0
-
-
-def shard() -> tuple[int, int]:
-    """Rank and number of processes, for batches."""
-    return rank(), n_ranks()
 
 
 def from_rank_zero(make: Callable[[], T]) -> T:

@@ -18,6 +18,7 @@ from thesis_loops.engine.early_stopping import EarlyStopping
 from thesis_loops.engine.finite import NonFiniteError, check_loss, check_state
 from thesis_loops.engine.optimisation import StepOutput
 from thesis_loops.engine.progress import Progress
+from thesis_loops.engine.ranks import rank
 from thesis_loops.engine.recorder import EpochResult
 from thesis_loops.engine.run import Run
 from thesis_loops.engine.seeds import seed_step
@@ -152,7 +153,7 @@ class _Fit:
         for batch in self.job.train_batches(self.epoch, self.step):
             self.run.recorder.at(self.epoch, self.step)
             moved = batch.to(device)
-            seed_step(self.run.settings.seed, self.epoch, self.step, distributed.rank())
+            seed_step(self.run.settings.seed, self.epoch, self.step, rank())
             output = self.job.updater.update(moved)
             save_now = self._agree(moved, output)
             loss = None if output is None else self.tally.add(output)
@@ -274,5 +275,5 @@ class _Fit:
         self.job.updater.load_state_dict(state["updater"])
         self.stopping.load_state_dict(state["stopping"])
         self.epoch, self.step, self.seconds = state["epoch"], state["step"], state["seconds"]
-        if distributed.rank() == 0:  # it is that of all ranks together
+        if rank() == 0:  # it is that of all ranks together
             self.tally.load_state_dict(state["tally"], self.run.numerics.device)

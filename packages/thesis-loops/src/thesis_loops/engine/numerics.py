@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from thesis_facts.errors import ConfigError
-from thesis_loops.engine.distributed import local_rank, n_ranks
+from thesis_loops.engine.ranks import local_rank, n_ranks
 from thesis_loops.engine.settings import TrainerSettings
 
 _AMP_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}

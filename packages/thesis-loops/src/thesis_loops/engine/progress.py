@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from thesis_loops.engine.distributed import rank
+from thesis_loops.engine.ranks import rank
 
 if TYPE_CHECKING:
     from thesis_loops.engine.recorder import EpochResult

@@ -13,9 +13,10 @@ from thesis_facts.locks import run_lock
 from thesis_facts.writers import truncate_scalars
 from thesis_loops.config import RunConfig
 from thesis_loops.engine.checkpoints import Checkpoints
-from thesis_loops.engine.distributed import FailedElsewhere, from_rank_zero, n_ranks, rank
+from thesis_loops.engine.distributed import FailedElsewhere, from_rank_zero
 from thesis_loops.engine.earlier import Earlier, check_same_config, has_facts, read_earlier
 from thesis_loops.engine.numerics import Numerics
+from thesis_loops.engine.ranks import n_ranks, rank
 from thesis_loops.engine.recorder import FactsRecorder
 from thesis_loops.engine.seeds import seed_everything
 from thesis_loops.engine.settings import TrainerSettings

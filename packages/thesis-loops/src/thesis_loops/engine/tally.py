@@ -9,6 +9,7 @@ from torch import Tensor
 
 from thesis_loops.engine import distributed
 from thesis_loops.engine.optimisation import StepOutput
+from thesis_loops.engine.ranks import n_ranks
 
 MOST_TRAINING_EVENTS = 1 << 20
 """Outputs of so many events are kept of a training pass; more would not sharpen its metrics."""
@@ -46,7 +47,7 @@ class Tally:
 
     def over_ranks(self) -> "Tally":
         """On rank 0 what all ranks added up; elsewhere this one."""
-        states = distributed.gather(self.state_dict()) if distributed.n_ranks() > 1 else []
+        states = distributed.gather(self.state_dict()) if n_ranks() > 1 else []
         if not states:
             return self
         whole = Tally(self.most_events)
