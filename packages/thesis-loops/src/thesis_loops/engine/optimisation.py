@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from thesis_loops.engine import distributed
+from thesis_loops.engine.adamw import AdamW
 from thesis_loops.engine.averaging import WeightAverage
 from thesis_loops.engine.numerics import Numerics
 from thesis_loops.engine.schedule import fitting_warmup, learning_rate
@@ -77,7 +78,7 @@ class Optimisation:
             {"params": matrices, "weight_decay": settings.weight_decay},
             {"params": others, "weight_decay": 0.0},
         ]
-        self.optimiser = torch.optim.AdamW(groups, lr=settings.lr, fused=True)
+        self.optimiser = AdamW(groups, lr=settings.lr, fused=True)
         self.scaler = torch.amp.GradScaler(numerics.device.type, enabled=numerics.amp == "fp16")
         self.steps = 0
 
