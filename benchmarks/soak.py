@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch._dynamo  # optimisers import it, which takes seconds: once here, not in every copy
 
 from thesis_data.toy_dataset import ensure_dataset
 from thesis_facts import read_events
