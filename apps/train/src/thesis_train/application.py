@@ -19,6 +19,7 @@ from omegaconf import DictConfig
 from thesis_facts.errors import ConfigError, ThesisError
 from thesis_train.config import VERSION_BASE
 from thesis_train.groups import CONFIG_DIR
+from thesis_train.ranks import is_main
 from thesis_train.targets import check_targets
 
 
@@ -82,6 +83,8 @@ def said_plainly(action: Callable[[], None]) -> None:
         try:
             action()
         except ThesisError as error:
+            if not is_main():  # rank 0 says it
+                raise SystemExit(1) from error
             raise CompactHydraException(str(error)) from error
 
     run_and_report(act)

@@ -12,6 +12,7 @@ from thesis_train.application import compose_sweep, open_hydra, said_plainly
 from thesis_train.directories import register_resolvers, remove_unused
 from thesis_train.job import run_job
 from thesis_train.overrides import config_dirs, normalise, take_trust
+from thesis_train.ranks import is_main
 from thesis_train.spelling import check_spelling
 from thesis_train.sweep import continue_sweep, start_sweep
 
@@ -37,7 +38,7 @@ def _checked(words: list[str]) -> list[str]:
     try:
         check_spelling(words, config_dirs(words))
     except ConfigError as error:
-        sys.exit(str(error))
+        sys.exit(str(error) if is_main() else 1)
     return words
 
 

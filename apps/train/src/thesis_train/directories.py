@@ -9,6 +9,8 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
+from thesis_train.ranks import on_rank_zero
+
 _reserved: list[Path] = []  # by this process
 
 
@@ -24,7 +26,14 @@ def register_resolvers() -> None:
 
 
 def run_directory(run_dir: str | None, output_root: str, name: str) -> str:
-    """`run_dir` where it is given (made if need be), else a new `runs/run_TIMESTAMP_NAME`."""
+    """`run_dir` where it is given (made if need be), else a new `runs/run_TIMESTAMP_NAME`.
+
+    Under torchrun rank 0 reserves it for all.
+    """
+    return on_rank_zero(lambda: _run_directory(run_dir, output_root, name))
+
+
+def _run_directory(run_dir: str | None, output_root: str, name: str) -> str:
     if run_dir is not None:
         with _said_plainly("run_dir"):
             Path(run_dir).mkdir(parents=True, exist_ok=True)

@@ -25,6 +25,7 @@ from thesis_loops.config import RunConfig, check_config
 from thesis_loops.engine.signals import Interrupted
 from thesis_train.directories import job_number
 from thesis_train.dispatch import find_loop
+from thesis_train.ranks import is_main, mute_others, on_rank_zero
 from thesis_train.stopping import (
     Stopped,
     asked_to_stop,
@@ -45,6 +46,7 @@ def run_job(cfg: DictConfig) -> float | None:
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         with worker_job() if in_worker() else nullcontext():
             return _run_job_of_sweep(cfg)
+    mute_others()
     run_dir = Path(HydraConfig.get().runtime.output_dir)
     given = cfg.run_dir
     with open_dict(cfg):
@@ -60,10 +62,11 @@ def run_job(cfg: DictConfig) -> float | None:
             )
         return _train(cfg, config, run_dir)
     except Interrupted as stop:
-        print(f"\n{stop}:\n  {_resume_command(run_dir)}", file=sys.stderr)
+        if is_main():
+            print(f"\n{stop}:\n  {_resume_command(run_dir)}", file=sys.stderr)
         sys.exit(stop.exit_code)
     finally:
-        if given is None and {path.name for path in run_dir.iterdir()} <= _OURS:
+        if is_main() and given is None and {path.name for path in run_dir.iterdir()} <= _OURS:
             shutil.rmtree(run_dir)  # it never became a run
 
 
@@ -113,14 +116,15 @@ def record_failure(run_dir: Path, error: Exception) -> None:
 
 
 def _train(cfg: DictConfig, config: RunConfig, run_dir: Path) -> float | None:
-    if not _accept(cfg, run_dir):
+    if not on_rank_zero(lambda: _accept(cfg, run_dir)):
         return None
-    # At once, since loading torch takes seconds.
-    print(f"{config.loop} in {shown(run_dir)}", file=sys.stderr, flush=True)
+    if is_main():  # at once, since loading torch takes seconds
+        print(f"{config.loop} in {shown(run_dir)}", file=sys.stderr, flush=True)
     loop = find_loop(config.loop)
     _leave_if_asked()
     results = loop(cfg)
-    print(f"\n{summarise(results, shown(run_dir))}")
+    if is_main():
+        print(f"\n{summarise(results, shown(run_dir))}")
     return _objective(results, config.objective)
 
 

@@ -34,12 +34,14 @@ from thesis_facts.sweeps import (
 from thesis_train.application import compose_sweep, open_hydra
 from thesis_train.directories import job_directory
 from thesis_train.job import check_own_directory, record_failure, run_job
+from thesis_train.ranks import refuse_several
 from thesis_train.stopping import Stopped, asked_to_stop
 from thesis_train.sweep_summary import has_unfinished, summarise_sweep
 
 
 def start_sweep(hydra: Hydra, arguments: Namespace, name: str, overrides: list[str]) -> None:
     """Write down what a new sweep will do, and do it."""
+    refuse_several()
     config = compose_sweep(hydra, name, overrides, log=True)
     check_own_directory(config)
     sweep_dir = config.hydra.sweep.dir
@@ -65,6 +67,7 @@ def start_sweep(hydra: Hydra, arguments: Namespace, name: str, overrides: list[s
 
 def continue_sweep(words: list[str], trusted: bool) -> None:
     """`thesis-train --continue SWEEP_DIR`: run the points of a sweep that are not done."""
+    refuse_several()
     sweep_dir, given = _parse(words)
     plan = read_plan(sweep_dir)
     if plan is None:

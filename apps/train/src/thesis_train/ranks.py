@@ -1,0 +1,46 @@
+"""The command under torchrun: every rank runs it, rank 0 speaks and writes for all."""
+
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+from thesis_facts.errors import ConfigError
+from thesis_loops.engine.ranks import n_ranks, rank
+
+T = TypeVar("T")
+
+
+def on_rank_zero(act: Callable[[], T]) -> T:
+    """What `act` gives on rank 0, on all of them; torch is loaded only where there are several."""
+    if n_ranks() == 1:
+        return act()
+    from thesis_loops.engine.distributed import from_rank_zero
+
+    return from_rank_zero(act)
+
+
+def is_main() -> bool:
+    """Whether this process is the one that speaks."""
+    return rank() == 0
+
+
+def mute_others() -> None:
+    """Let the other ranks log only what is an error, and to no file."""
+    if is_main():
+        return
+    root = logging.getLogger()
+    for handler in list(root.handlers):
+        if isinstance(handler, logging.FileHandler):
+            root.removeHandler(handler)
+    logging.disable(logging.WARNING)
+
+
+def refuse_several() -> None:
+    """Refuse a sweep under torchrun: its jobs have processes of their own."""
+    if n_ranks() > 1:
+        raise ConfigError(
+            "a sweep is started by one process",
+            key="torchrun",
+            found=f"{n_ranks()} processes",
+            do="run one job under torchrun at a time",
+        )
