@@ -11,7 +11,6 @@ from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path, run_and_report
 from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from hydra.version import setbase
 from omegaconf import DictConfig
@@ -19,7 +18,7 @@ from omegaconf import DictConfig
 from thesis_facts.errors import ConfigError, ThesisError
 from thesis_train.config import VERSION_BASE
 from thesis_train.groups import CONFIG_DIR
-from thesis_train.ranks import is_main
+from thesis_train.ranks import leave_with
 from thesis_train.targets import check_targets
 
 
@@ -83,8 +82,6 @@ def said_plainly(action: Callable[[], None]) -> None:
         try:
             action()
         except ThesisError as error:
-            if not is_main():  # rank 0 says it
-                raise SystemExit(1) from error
-            raise CompactHydraException(str(error)) from error
+            leave_with(error)
 
     run_and_report(act)

@@ -1,6 +1,5 @@
 """What a command line asks for: a run, a sweep, the rest of one, or only to be shown something."""
 
-import sys
 from argparse import Namespace
 
 from hydra._internal.hydra import Hydra
@@ -12,7 +11,7 @@ from thesis_train.application import compose_sweep, open_hydra, said_plainly
 from thesis_train.directories import register_resolvers, remove_unused
 from thesis_train.job import run_job
 from thesis_train.overrides import config_dirs, normalise, take_trust
-from thesis_train.ranks import is_main
+from thesis_train.ranks import leave_with
 from thesis_train.spelling import check_spelling
 from thesis_train.sweep import continue_sweep, start_sweep
 
@@ -38,7 +37,7 @@ def _checked(words: list[str]) -> list[str]:
     try:
         check_spelling(words, config_dirs(words))
     except ConfigError as error:
-        sys.exit(str(error) if is_main() else 1)
+        leave_with(error)
     return words
 
 

@@ -25,7 +25,7 @@ from thesis_loops.config import RunConfig, check_config
 from thesis_loops.engine.signals import Interrupted
 from thesis_train.directories import job_number
 from thesis_train.dispatch import find_loop
-from thesis_train.ranks import is_main, mute_others, on_rank_zero
+from thesis_train.ranks import is_main, leave_with, mute_others, on_rank_zero
 from thesis_train.stopping import (
     Stopped,
     asked_to_stop,
@@ -65,6 +65,8 @@ def run_job(cfg: DictConfig) -> float | None:
         if is_main():
             print(f"\n{stop}:\n  {_resume_command(run_dir)}", file=sys.stderr)
         sys.exit(stop.exit_code)
+    except ThesisError as error:  # here, since Hydra would put lines of its own around it
+        leave_with(error)
     finally:
         if is_main() and given is None and {path.name for path in run_dir.iterdir()} <= _OURS:
             shutil.rmtree(run_dir)  # it never became a run

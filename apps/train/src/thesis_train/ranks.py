@@ -1,10 +1,11 @@
 """The command under torchrun: every rank runs it, rank 0 speaks and writes for all."""
 
 import logging
+import sys
 from collections.abc import Callable
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
-from thesis_facts.errors import ConfigError
+from thesis_facts.errors import ConfigError, ThesisError
 from thesis_loops.engine.ranks import n_ranks, rank
 
 T = TypeVar("T")
@@ -22,6 +23,11 @@ def on_rank_zero(act: Callable[[], T]) -> T:
 def is_main() -> bool:
     """Whether this process is the one that speaks."""
     return rank() == 0
+
+
+def leave_with(error: ThesisError) -> NoReturn:
+    """Exit with code 1 and the message of a mistake, which rank 0 says for all."""
+    sys.exit(str(error) if is_main() else 1)
 
 
 def mute_others() -> None:
