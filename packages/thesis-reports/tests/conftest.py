@@ -114,8 +114,12 @@ def _write_run(
     n_epochs: int = 5,
     end: str = "complete",
     with_scores: bool = True,
+    dataset: dict[str, Any] | None = None,
 ) -> Path:
-    """Write a run; `end` is complete, crashed, or anything else for killed without a word."""
+    """Write a run; `end` is complete, crashed, or anything else for killed without a word.
+
+    `dataset` is what it records of its data, as `thesis_data.describe_dataset` gives it.
+    """
     facts = run_dir / "facts"
     facts.mkdir(parents=True)
     seed = config["classifier"]["trainer"]["seed"]
@@ -128,7 +132,7 @@ def _write_run(
         payload = build_event_payload(moment, run_dir=str(run_dir), meta=meta, **fields)
         append_jsonl_event(run_dir, payload)
 
-    event("on_start")
+    event("on_start", **({} if dataset is None else {"dataset": dataset}))
     histories: dict[str, list[float]] = {"train_loss": [], "val_loss": []}
     for epoch in range(n_epochs):
         progress = 1 - np.exp(-(epoch + 1) / 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from importlib import metadata
@@ -12,6 +13,8 @@ from typing import Any
 import yaml
 
 from thesis_facts import describe_file, write_atomic
+from thesis_facts.durable import json_text
+from thesis_facts.events import read_outline
 from thesis_reports.config import ReportConfig
 from thesis_reports.reproduce import command
 from thesis_reports.selection import SelectedRuns
@@ -28,8 +31,8 @@ def build_manifest(
 ) -> dict[str, Any]:
     """Everything that a reader needs to check or repeat a report, as plain containers.
 
-    Files are read to hash them: the best checkpoint of each run, and each data set that is at
-    hand. What isn't there has null in place of its hash.
+    The best checkpoint of each run is read to hash it, and has null in place of the hash where it
+    isn't there. Data sets are those that the runs recorded when they began.
     """
     return {
         "schema_version": SCHEMA_VERSION,
@@ -89,29 +92,24 @@ def _run(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _datasets(configs: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Data sets that the runs read, each once, with the number of its runs."""
-    users: dict[Path, int] = {}
-    for run_dir, config in configs.items():
-        data = config.get("data")
-        path = data.get("path") if isinstance(data, Mapping) else None
-        if isinstance(path, str):
-            resolved = _locate(path, Path(run_dir))
-            users[resolved] = users.get(resolved, 0) + 1
-    return [{**describe_file(path), "n_runs": n} for path, n in users.items()]
+    """Data sets that the runs read, as they recorded them, each once with the number of its runs.
 
-
-def _locate(path: str, run_dir: Path) -> Path:
-    """A data set where its run saw it: relative paths start where the command was given.
-
-    That is the folder that holds the output root, as long as the root itself was given relative;
-    the present folder is the second guess.
+    Of a run that recorded none only the path is known: what is there today may be another file.
     """
-    given = Path(path).expanduser()
-    if given.is_absolute():
-        return given
-    beside_outputs = [folder.parent.parent for folder in run_dir.parents if folder.name == "runs"]
-    candidates = [folder / given for folder in [*beside_outputs, Path.cwd()]]
-    return next((c.resolve() for c in candidates if c.exists()), given)
+    described: dict[str, dict[str, Any]] = {}
+    users: Counter[str] = Counter()
+    for run_dir, config in configs.items():
+        dataset = read_outline(run_dir).first.get("dataset")
+        if not isinstance(dataset, dict):
+            data = config.get("data")
+            path = data.get("path") if isinstance(data, Mapping) else None
+            if path is None:
+                continue
+            dataset = {"path": path, "size": None, "sha256": None}
+        key = json_text(dataset)
+        described[key] = dataset
+        users[key] += 1
+    return [{**dataset, "n_runs": users[key]} for key, dataset in described.items()]
 
 
 def _text(value: object) -> str | None:
