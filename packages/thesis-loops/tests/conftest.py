@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from small_runs import LOOPS, config_of
+from small_runs import LOOPS, STREAMED, config_of
 from thesis_data.config import DataConfig
+from thesis_data.synthetic import dataset
 from thesis_data.toy_dataset import ensure_dataset
 from thesis_loops.engine import fit as fit_module
 from thesis_loops.engine.signals import Interrupted
@@ -22,6 +23,16 @@ def toy_file(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = str(tmp_path_factory.mktemp("data") / "toy.h5")
     ensure_dataset(DataConfig(path=path, synthetic={"n_events": 300, "seed": 1}))
     return path
+
+
+@pytest.fixture
+def streamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Changes to a config: the same toy events, 4 rows a chunk, every split read from disk."""
+    path = str(tmp_path / "streamed.h5")
+    with monkeypatch.context() as patch:
+        patch.setattr(dataset, "_ROWS_PER_CHUNK", 4)
+        ensure_dataset(DataConfig(path=path, synthetic={"n_events": 300, "seed": 1}))
+    return STREAMED | {"data__path": path}
 
 
 @pytest.fixture

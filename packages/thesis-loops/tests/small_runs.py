@@ -85,6 +85,16 @@ TRANSFORMER: dict[str, Any] = {
     },
 }
 
+STOPPING = {"enabled": True, "patience": 1, "min_delta": 0.0, "restore_best_weights": True}
+
+# Besides a file in small chunks: pools of about 7 events, so that every batch comes out of several.
+STREAMED: dict[str, Any] = {
+    "data__memory_budget_gib": 9e-6,
+    "trainer__amp": "bf16",
+    "trainer__epochs": 8,
+    "trainer__early_stopping": STOPPING | {"patience": 2, "min_delta": 0.03},
+}
+
 LOOPS = {"test_mlp": TEST_MLP, "transformer_classifier": TRANSFORMER}
 TRAINER_OF = {"test_mlp": "general.trainer", "transformer_classifier": "classifier.trainer"}
 

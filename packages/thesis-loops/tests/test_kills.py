@@ -5,14 +5,13 @@ from itertools import count
 import pytest
 
 from killing import INSTANTS, die, in_child
-from small_runs import events_of, numbers_of
+from small_runs import STOPPING, events_of, numbers_of
 from thesis_arch.checkpoint import read_checkpoint
+from thesis_data import h5
 from thesis_facts.check import check_run
 from thesis_loops.engine import fit as fit_module
 
-STOPPING = {"enabled": True, "patience": 1, "min_delta": 0.0, "restore_best_weights": True}
 VARIANTS = {
-    "plain": {},
     "average": {"trainer__ema_decay": 0.9},
     "bf16": {"trainer__amp": "bf16"},
     "early stopping": {"trainer__early_stopping": STOPPING, "trainer__lr": 0.3},
@@ -59,7 +58,20 @@ def in_a_step(n):
     fit_module.seed_step = seed_and_die
 
 
+def in_a_read(n):
+    """Before the n-th time that the file of events is opened, mostly by the thread that reads."""
+    open_events, calls = h5.open_events, count(1)
+
+    def open_and_die(*arguments):
+        if next(calls) == n:
+            die()
+        return open_events(*arguments)
+
+    h5.open_events = open_and_die
+
+
 ALL_INSTANTS = INSTANTS | {"in an epoch": in_a_step}
+OF_STREAMS = ALL_INSTANTS | {"in a read": in_a_read}
 
 
 @pytest.mark.parametrize("instant", ALL_INSTANTS)
@@ -67,12 +79,30 @@ def test_killed_again_and_again_nothing_is_lost(instant, survives):
     survives("test_mlp", ALL_INSTANTS[instant], growth=0.5, checkpoint_every_s=1e-9)
 
 
+def test_a_run_that_streams_its_events_survives_too(survives, streamed):
+    survives("transformer_classifier", in_a_step, growth=1, checkpoint_every_s=1e-9, **streamed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("every", [None, 1e-9])
+@pytest.mark.parametrize("instant", ALL_INSTANTS)
+def test_at_any_instant_of_any_loop(instant, every, loop, survives):
+    survives(loop, ALL_INSTANTS[instant], growth=0.25, checkpoint_every_s=every)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("every", [None, 1e-9])
 @pytest.mark.parametrize("variant", [*VARIANTS, "balanced"])
-@pytest.mark.parametrize("instant", ALL_INSTANTS)
-def test_whatever_the_training_nothing_is_lost(instant, variant, every, loop, survives):
+def test_whatever_the_training(variant, every, loop, survives):
     if variant == "balanced" and loop == "test_mlp":
         pytest.skip("it has no classes")
     changes = VARIANTS.get(variant, {"trainer__class_weights": "balanced"})
-    survives(loop, ALL_INSTANTS[instant], growth=0.25, checkpoint_every_s=every, **changes)
+    survives(loop, in_a_step, growth=0.25, checkpoint_every_s=every, **changes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("every", [None, 1e-9])
+@pytest.mark.parametrize("instant", OF_STREAMS)
+def test_at_any_instant_of_a_stream(instant, every, survives, streamed):
+    prepare = OF_STREAMS[instant]
+    survives("transformer_classifier", prepare, growth=0.5, checkpoint_every_s=every, **streamed)

@@ -35,6 +35,20 @@ def test_resumed_run_equals_uninterrupted_run(
     assert events_of(cut)[-1]["histories"].keys() == events_of(whole)[-1]["histories"].keys()
 
 
+@pytest.mark.parametrize(("epoch", "step"), [(0, 0), (1, 3), (2, 7)])
+def test_resumed_stream_equals_uninterrupted_stream(
+    epoch, step, config, train, tmp_path, streamed, interrupted, caplog
+):
+    caplog.set_level("INFO", "thesis_data")
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    expected = train(config("transformer_classifier", run_dir=str(whole), **streamed))
+    assert caplog.text.count("streamed from disk") == len(("train", "val", "test"))
+    interrupted(config("transformer_classifier", run_dir=str(cut), **streamed), epoch, step)
+    resumed = config("transformer_classifier", run_dir=str(cut), resume="auto", **streamed)
+    assert train(resumed) == expected
+    assert numbers_of(cut) == numbers_of(whole)
+
+
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 85), (signal.SIGUSR1, 85)]
 )
