@@ -96,6 +96,9 @@ def test_sizes(size):
         (["classifier/model_size=s1m"], "classifier.model.dim", 128),
         (["classifier/model_size=s1m", "classifier.model.dim=32"], "classifier.model.dim", 32),
         (["data=h5_tokens", "data.path=x.h5"], "data.path", "x.h5"),
+        (["data=h5_tokens", "data.path=[a.h5,b.h5]"], "data.path", ("a.h5", "b.h5")),
+        (["data=h5_tokens", "data.path=part_*.h5"], "data.path", "part_*.h5"),
+        (["data=h5_tokens", "data.path='part_[12].h5'"], "data.path", "part_[12].h5"),
         (["loop=test_mlp"], "data.kind", "toy_regression"),
         (["loop=test_mlp", "data.task=binary"], "data.task", "binary"),
         (
