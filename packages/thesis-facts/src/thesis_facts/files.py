@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import logging
 from pathlib import Path
 from typing import Any
 
+from thesis_facts.digests import file_digest
 from thesis_facts.durable import StrPath
-
-_LARGE = 1 << 30  # bytes; hashing this much takes seconds, so say what is going on
-
-log = logging.getLogger(__name__)
 
 
 def describe_file(path: StrPath) -> dict[str, Any]:
@@ -19,10 +14,7 @@ def describe_file(path: StrPath) -> dict[str, Any]:
     path = Path(path)
     try:
         n_bytes = path.stat().st_size
-        if n_bytes > _LARGE:
-            log.info("hashing %s (%.1f GB)", path, n_bytes / 1e9)
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = file_digest(path)
     except OSError:
         return {"path": str(path), "size": None, "sha256": None}
     return {"path": str(path), "size": n_bytes, "sha256": digest}
