@@ -114,7 +114,8 @@ class EventReader:
         name = self.catalogue.split
         where, key = f"{span.part.dataset} of {span.part.path}", f"data.datasets.x_{name}"
         seed, first = keyed_seed(self.seed, name), span.part.first_row
-        columns = list(self.cont_features)
+        every = self.cont_features == tuple(range(len(h5.FEATURES)))
+        columns = slice(None) if every else list(self.cont_features)  # a list copies
         for rows, values in h5.read_blocks(events, self._rows(span) - first, *span[1:]):
             h5.check_block(rows, values, self.layout, where, key)
             ids, objects = arrange_tokens(

@@ -41,7 +41,7 @@ def arrange_tokens(
     ids : ndarray
         [N, T] object ids, 0 where padded.
     objects : ndarray
-        [N, T, 4] (E, pt, eta, phi).
+        [N, T, 4] float32 (E, pt, eta, phi).
     rows : ndarray
         [N] rows in the file: they key the shuffle, so that an event keeps its order whichever
         other events are read.
@@ -52,7 +52,8 @@ def arrange_tokens(
         In the new order. The padded slots of `objects` are zero whatever the file says.
     """
     padded = ids == 0
-    objects = np.where(padded[..., None], np.float32(0), objects)
+    # the four numbers of an object move as one of 16 bytes, in a tenth of the time
+    moved = np.where(padded, 0, objects.view(np.complex128)[..., 0])
     if order == "pt_ordered":
         rank = np.where(padded, np.inf, -objects[..., _PT])
     elif order == "shuffled":
@@ -61,9 +62,12 @@ def arrange_tokens(
     elif (padded[:, :-1] & ~padded[:, 1:]).any():  # a gap between objects: close it
         rank = padded
     else:
-        return ids, objects
+        return ids, _four_numbers(moved)
     places = np.argsort(rank, axis=1, kind="stable")
-    return (
-        np.take_along_axis(ids, places, axis=1),
-        np.take_along_axis(objects, places[..., None], axis=1),
-    )
+    moved = np.take_along_axis(moved, places, axis=1)
+    return np.take_along_axis(ids, places, axis=1), _four_numbers(moved)
+
+
+def _four_numbers(objects: np.ndarray) -> np.ndarray:
+    """[N, T, 4] float32 of objects [N, T] that are one number of 16 bytes each."""
+    return objects[..., None].view(np.float32)
