@@ -18,6 +18,8 @@ from thesis_facts import (
     write_pointer,
 )
 from thesis_facts.cli import main
+from thesis_facts.sweep_text import progress_text
+from thesis_facts.sweeps import PointProgress
 
 
 @pytest.fixture
@@ -85,10 +87,47 @@ def test_a_plan_from_elsewhere_is_refused_in_one_message(sweep, change):
         read_plan(sweep)
 
 
-def test_list_says_what_is_missing(sweep, capsys):
-    assert main(["list", str(sweep)]) in (0, None)
-    said = capsys.readouterr().err
-    assert "4 points, 1 complete, 1 crashed, 1 incomplete, 1 missing" in said
+def test_list_says_what_is_missing_and_why(sweep, capsys):
+    write_pointer(sweep, 2, sweep_progress(sweep)[2].point.run_dir, ["lr=2"])
+    with run_lock(sweep_progress(sweep)[2].point.run_dir):
+        assert main(["list", str(sweep)]) == 0
+    said = capsys.readouterr()
+    assert said.out.splitlines()[1].split()[:2] == ["run_x_job002", "running"]
+    text = said.err.splitlines()
+    assert text[0].endswith("exp_x: 4 points, 1 complete, 1 crashed, 1 missing, 1 running")
+    assert text[1] == "  job 1  crashed: no luck"
+    assert text[2].startswith(f"  job 2  running: process {os.getpid()} on ")
+    assert text[3] == "  job 3  missing: never began"
+    assert text[4].startswith("  to go on: thesis-train --continue ")
+    assert len(text) == 5
+
+
+def test_jobs_that_are_alike_share_a_line_and_a_whole_sweep_needs_no_advice():
+    def points(*states):
+        return [
+            PointProgress(Point(n, "", ()), state, detail)
+            for n, (state, detail) in enumerate(states)
+        ]
+
+    lost, crashed = ("missing", None), ("crashed", "no luck\nin detail")
+    text = progress_text("s", points(lost, crashed, lost, lost, lost, crashed))
+    assert text.splitlines()[1:3] == ["  jobs 0, 2-4  missing", "  jobs 1, 5  crashed: no luck"]
+    whole = points(("complete", None), ("running", "process 1"))
+    assert progress_text("s", whole).splitlines()[1:] == ["  job 1  running: process 1"]
+
+
+def test_an_interrupted_point_says_how_far_it_came(sweep):
+    point = sweep_progress(sweep)[2]
+    assert point.detail == "ended before its first epoch did"
+    event = build_event_payload("on_epoch_end", run_dir=point.point.run_dir, epoch=4)
+    append_jsonl_event(point.point.run_dir, event)
+    assert sweep_progress(sweep)[2].detail == "ended after epoch 4"
+
+
+def test_check_counts_and_misses_what_never_began(sweep, capsys):
+    assert main(["check", str(sweep.parents[1] / "runs"), str(sweep)]) == 1
+    said = capsys.readouterr().out
+    assert f"{sweep}: wrong\n  wrong  never began: job 3\n3 runs: 3 wrong\n" in said
 
 
 def test_check_calls_a_run_that_just_started_running(tmp_path, capsys):

@@ -10,13 +10,16 @@ import difflib
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from thesis_facts.errors import RunError, ThesisError
 
 if TYPE_CHECKING:
+    import polars
+
     from thesis_facts.metric_difference import MetricDifference
+    from thesis_facts.sweeps import PointProgress
 
 _COLUMNS = (
     "status",
@@ -48,11 +51,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def list_runs(options: argparse.Namespace) -> int:
     """Print a row per run."""
     from thesis_facts.readers import load_runs
+    from thesis_facts.sweep_text import progress_text
     from thesis_facts.text_table import text_table
 
     loaded = load_runs(options.where, require_complete=False, engine="polars")
     columns = _chosen_columns(options.columns, loaded.runs.columns)
-    table = loaded.runs.select("run_dir", *columns)
+    table = _tell_running(loaded.runs).select("run_dir", *columns)
     if options.format == "csv":
         print(table.write_csv(), end="")
     elif options.format == "json":
@@ -62,8 +66,8 @@ def list_runs(options: argparse.Namespace) -> int:
         print(text_table(["run", *columns], rows))
     for path, reason in loaded.skipped:
         print(f"skipped {path}: {reason}", file=sys.stderr)
-    for sweep in options.where:
-        _say_progress(sweep)
+    for sweep, points in _planned(options.where):
+        print(progress_text(sweep, points), file=sys.stderr)
     return 0
 
 
@@ -94,20 +98,31 @@ def check_runs(options: argparse.Namespace) -> int:
     from thesis_facts.check import check_run
     from thesis_facts.discovery import find_runs
     from thesis_facts.locks import lock_holder
+    from thesis_facts.sweep_text import missing_text
 
     found = find_runs(options.where)
     wrong = len(found.skipped)
     for path, reason in found.skipped:
         print(f"{path}\n  wrong  {reason}")
+    verdicts: Counter[str] = Counter()
     for run_dir in found.run_dirs:
         findings = check_run(run_dir)
         is_wrong = any(finding.is_wrong for finding in findings)
-        wrong += is_wrong
         verdict = "wrong" if is_wrong else "running" if lock_holder(run_dir) else "good"
+        verdicts[verdict] += 1
         print(f"{run_dir}: {verdict}")
         for finding in findings:
-            print(f"  {'wrong' if finding.is_wrong else 'note '}  {finding.what}")
-    return 1 if wrong else 0
+            what = finding.what.replace("\n", "\n         ")
+            print(f"  {'wrong' if finding.is_wrong else 'note '}  {what}")
+    for sweep, points in _planned(options.where):
+        missing = missing_text(points)
+        if missing is not None:
+            wrong += 1
+            print(f"{sweep}: wrong\n  wrong  {missing}")
+    if len(found.run_dirs) > 1:
+        counts = ", ".join(f"{number} {verdict}" for verdict, number in sorted(verdicts.items()))
+        print(f"{len(found.run_dirs)} runs: {counts}")
+    return 1 if wrong or verdicts["wrong"] else 0
 
 
 def diff_runs(options: argparse.Namespace) -> int:
@@ -147,16 +162,27 @@ def backfill_meta(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _say_progress(sweep: str) -> None:
-    """Say how far a sweep with a plan is: a point that never began is no run to list."""
+def _planned(places: Sequence[str]) -> Iterator[tuple[str, list[PointProgress]]]:
+    """Sweeps with a plan and their points: one that never began is no run to come upon."""
     from thesis_facts.sweeps import read_plan, sweep_progress
 
-    plan = read_plan(sweep) if os.path.isdir(sweep) else None
-    if plan is None or plan.points is None:
-        return
-    counts = Counter(point.state for point in sweep_progress(sweep))
-    states = ", ".join(f"{number} {state}" for state, number in sorted(counts.items()))
-    print(f"{sweep}: {len(plan.points)} points, {states}", file=sys.stderr)
+    for place in places:
+        plan = read_plan(place) if os.path.isdir(place) else None
+        if plan is not None and plan.points is not None:
+            yield place, sweep_progress(place)
+
+
+def _tell_running(runs: polars.DataFrame) -> polars.DataFrame:
+    """The table of runs, where those that a process works on are called running."""
+    import polars
+
+    from thesis_facts.locks import lock_holder
+
+    states = [
+        "running" if lock_holder(run_dir) else status
+        for run_dir, status in runs.select("run_dir", "status").rows()
+    ]
+    return runs.with_columns(polars.Series("status", states))
 
 
 def _metric_text(metric: MetricDifference | None) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from thesis_facts.discovery import find_pointers, inside_output_root
 from thesis_facts.durable import StrPath, write_json
 from thesis_facts.errors import RunError
-from thesis_facts.events import INCOMPLETE, events_file, read_outline
+from thesis_facts.events import INCOMPLETE, Outline, events_file, read_outline
 from thesis_facts.json_objects import read_object
 from thesis_facts.locks import lock_holder
 
@@ -72,7 +72,7 @@ class PointProgress:
         missing (it never began), running (a process holds its directory), incomplete, crashed
         or complete.
     detail
-        Why it crashed, or which process runs it.
+        Why it crashed, which process runs it, or how far it came.
     """
 
     point: Point
@@ -157,12 +157,20 @@ def point_progress(point: Point) -> PointProgress:
         return PointProgress(point, RUNNING, holder)
     if not os.path.exists(events_file(point.run_dir)):
         begun = os.path.isdir(os.path.join(point.run_dir, "facts"))
-        return PointProgress(point, INCOMPLETE if begun else MISSING)
+        if begun:
+            return PointProgress(point, INCOMPLETE, "ended before it left an event")
+        return PointProgress(point, MISSING, "never began")
     try:
         outline = read_outline(point.run_dir)
     except RunError as error:
         return PointProgress(point, INCOMPLETE, str(error))
-    return PointProgress(point, outline.status, outline.error)
+    detail = _how_far(outline) if outline.status == INCOMPLETE else outline.error
+    return PointProgress(point, outline.status, detail)
+
+
+def _how_far(outline: Outline) -> str:
+    epoch = outline.last.get("epoch")
+    return f"ended after epoch {epoch}" if epoch is not None else "ended before its first epoch did"
 
 
 def _point(sweep: str, content: dict[str, Any]) -> Point:
