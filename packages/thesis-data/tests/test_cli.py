@@ -92,3 +92,22 @@ def test_making_a_toy_file_never_replaces_a_file(sound_file, capsys):
 def test_an_impossible_number_of_events_is_one_line(tmp_path, capsys):
     assert main(["simulate-toy", str(tmp_path / "toy.h5"), "--events", "-1"]) == 1
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["inspect", "validate"])
+def test_an_unreadable_file_stops_no_other(sound_file, tmp_path, capsys, command):
+    (tmp_path / "bad.h5").write_text("no events")
+    assert main([command, str(tmp_path / "bad.h5"), str(sound_file)]) == 1
+    said = capsys.readouterr()
+    assert "bad.h5 cannot be read as H5" in said.err
+    assert "No problems found." in said.out
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(sound_file):
+    command = Path(sys.executable).with_name("thesis-data")
+    done = subprocess.run(
+        f"'{command}' inspect '{sound_file}' '{sound_file}' | head -n 1",
+        shell=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stderr == ""
+    assert done.stdout.count("\n") == 1

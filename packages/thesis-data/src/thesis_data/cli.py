@@ -1,8 +1,9 @@
 """The command `thesis-data`."""
 
 import argparse
+import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -19,10 +20,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code (0 fine, 1 a mistake or a file with errors)."""
     options = _parser().parse_args(arguments)
     try:
-        return options.run(options)
+        code = options.run(options)
+        sys.stdout.flush()  # here, where a reader that is gone can still be answered
+        return code
     except ThesisError as error:
         print(f"thesis-data: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,16 +69,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _inspect(options: argparse.Namespace) -> int:
-    print("\n\n".join(describe(report) for report in _reports(options)))
-    return 0
+    reports = _print_each(options, lambda report: f"{describe(report)}\n")
+    return 1 if any(report is None for report in reports) else 0
 
 
 def _validate(options: argparse.Namespace) -> int:
-    n_errors = 0
-    for report in _reports(options):
-        print(f"{report.path}: {list_problems(report)}")
-        n_errors += len(report.errors)
-    return 1 if n_errors else 0
+    reports = _print_each(options, lambda report: f"{report.path}: {list_problems(report)}")
+    return 1 if any(report is None or report.errors for report in reports) else 0
 
 
 def _simulate(options: argparse.Namespace) -> int:
@@ -87,9 +90,22 @@ def _simulate(options: argparse.Namespace) -> int:
     return 0
 
 
-def _reports(options: argparse.Namespace) -> Iterator[FileReport]:
+def _print_each(
+    options: argparse.Namespace, text: Callable[[FileReport], str]
+) -> list[FileReport | None]:
+    """Look at one file after the other; None for one that can't be read, which stops no other."""
     names, layout = _names(options.dataset), h5.Layout(options.n_tokens)
-    return (inspect_file(file, names, layout) for file in options.files)
+    reports: list[FileReport | None] = []
+    for file in options.files:
+        try:
+            report = inspect_file(file, names, layout)
+        except DataError as error:
+            reports.append(None)
+            print(f"thesis-data: {error}", file=sys.stderr)
+        else:
+            reports.append(report)
+            print(text(report), flush=True)
+    return reports
 
 
 def _names(settings: list[str]) -> DatasetNames | None:

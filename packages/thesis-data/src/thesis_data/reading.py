@@ -116,7 +116,8 @@ class EventReader:
         seed, first = keyed_seed(self.seed, name), span.part.first_row
         every = self.cont_features == tuple(range(len(h5.FEATURES)))
         columns = slice(None) if every else list(self.cont_features)  # a list copies
-        for rows, values in h5.read_blocks(events, self._rows(span) - first, *span[1:]):
+        wanted = self._rows(span) - first
+        for rows, values in h5.read_blocks(events, wanted, span.start, span.stop):
             h5.check_block(rows, values, self.layout, where, key)
             ids, objects = arrange_tokens(
                 self.layout.ids(values).astype(np.int8),
