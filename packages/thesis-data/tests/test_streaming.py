@@ -1,5 +1,6 @@
 """A streamed split gives what the same split in memory gives, in another order."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -218,6 +219,24 @@ def test_a_file_that_changes_meanwhile_is_found_out(datasets, write, change):
         write(datasets(seed=1))
     with pytest.raises(DataError, match=r"events\.h5 is no longer the file .*resume the run"):
         list(batches)
+
+
+@pytest.mark.parametrize("torn", [True, False])
+def test_a_file_that_changes_while_it_is_read_is_found_out(torn, datasets, write):
+    """What was read of it is given to nobody, and an error on the way is not the reason."""
+    path = write(datasets())
+    (part,) = load(path, memory_budget_gib=TINY).reader.catalogue.parts
+
+    def read():
+        with part.open() as events:
+            if torn:
+                os.truncate(path, path.stat().st_size // 2)
+                raise OSError("can't read")
+            os.utime(path)
+            return events[:]
+
+    with pytest.raises(DataError, match="is no longer the file"):
+        read()
 
 
 def test_a_split_in_memory_needs_its_file_no_more(datasets, write):

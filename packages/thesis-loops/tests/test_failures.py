@@ -1,6 +1,9 @@
 """Runs that can't go on say why, in facts too, and keep what was good."""
 
+import os
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +14,7 @@ from thesis_facts.errors import ConfigError, DataError, RunError, ThesisError
 from thesis_facts.locks import run_lock
 from thesis_loops import classification, transformer_classifier
 from thesis_loops import test_mlp as mlp_loop
+from thesis_loops.engine import fit as fit_module
 from thesis_loops.engine.finite import NonFiniteError
 
 
@@ -76,6 +80,52 @@ def test_missing_events_are_recorded(config, train, run_dir):
     with pytest.raises(DataError, match=r"nowhere\.h5"):
         train(config("transformer_classifier", run_dir=str(run_dir), data__path="nowhere.h5"))
     assert [event["moment"] for event in events_of(run_dir)] == ["on_exception"]
+
+
+def remove(path):
+    path.unlink()
+
+
+def put_another(path):
+    """Of the same size: only its time tells."""
+    content = path.read_bytes()
+    path.write_bytes(content[::-1])
+
+
+def tear(path):
+    os.truncate(path, path.stat().st_size // 2)
+
+
+@pytest.mark.parametrize("spoil", [remove, put_another, tear])
+def test_a_file_that_changes_while_it_is_streamed_costs_no_work(
+    spoil, config, train, run_dir, tmp_path, streamed, monkeypatch
+):
+    def cfg(run_dir, **changes):
+        return config("transformer_classifier", run_dir=str(run_dir), **streamed, **changes)
+
+    def seed_and_spoil(seed, epoch, step, rank):
+        seed_step(seed, epoch, step, rank)
+        if (epoch, step) == (1, 3):
+            spoil(path)
+
+    path, seed_step = Path(streamed["data__path"]), fit_module.seed_step
+    train(cfg(tmp_path / "whole"))
+    shutil.copy(path, tmp_path / "kept.h5")
+    with monkeypatch.context() as patch:
+        patch.setattr(fit_module, "seed_step", seed_and_spoil)
+        with pytest.raises(
+            DataError, match=r"streamed\.h5 is no longer the file.*put that file back"
+        ):
+            train(cfg(run_dir, checkpoint_every_s=1e-9))
+    last = events_of(run_dir)[-1]
+    assert (last["moment"], last["epoch"], last["step"]) == ("on_exception", 1, 4)
+    saved = torch.load(run_dir / "last.pt", weights_only=True)
+    assert (saved["epoch"], saved["step"]) == (1, 4)
+    with pytest.raises(ThesisError, match=r"streamed\.h5"):
+        train(cfg(run_dir, resume="auto"))
+    shutil.copy(tmp_path / "kept.h5", path)
+    train(cfg(run_dir, resume="auto"))
+    assert numbers_of(run_dir) == numbers_of(tmp_path / "whole")
 
 
 def test_a_model_that_makes_no_sense_is_a_config_error_and_recorded(config, train, run_dir):

@@ -58,17 +58,25 @@ class FilePart:
         DataError
             Where the file is gone or is no longer the one that was catalogued.
         """
+        self._require_same()
+        try:
+            with h5.open_events(self.path) as file:
+                events = file.get(self.dataset)
+                if not isinstance(events, h5py.Dataset) or len(events) != self.n_rows:
+                    raise self._lost("other datasets")
+                yield events
+        except Exception:
+            self._require_same()  # what another file made of the reading says nothing
+            raise
+        self._require_same()  # else it changed while it was read
+
+    def _require_same(self) -> None:
         try:
             found = FileVersion.of(self.path)
         except OSError as error:
             raise self._lost(error.strerror or str(error)) from error
         if found != self.version:
             raise self._lost(str(found))
-        with h5.open_events(self.path) as file:
-            events = file.get(self.dataset)
-            if not isinstance(events, h5py.Dataset) or len(events) != self.n_rows:
-                raise self._lost("other datasets")
-            yield events
 
     def _lost(self, found: str) -> DataError:
         return DataError(

@@ -150,8 +150,8 @@ class _Fit:
         self.job.model.train()
         started = time.monotonic() - self.seconds
         device = self.run.numerics.device
+        self.run.recorder.at(self.epoch, self.step)  # of whatever fails: reading a batch may
         for batch in self.job.train_batches(self.epoch, self.step):
-            self.run.recorder.at(self.epoch, self.step)
             moved = batch.to(device)
             seed_step(self.run.settings.seed, self.epoch, self.step, rank())
             output = self.job.updater.update(moved)
@@ -163,11 +163,11 @@ class _Fit:
                 self.seconds = time.monotonic() - started
                 self._save()
                 self.run.stop.raise_for(self.asked)
+            self.run.recorder.at(self.epoch, self.step)
         self.seconds = time.monotonic() - started
 
     def _close_epoch(self) -> None:
         self.run.recorder.at(self.epoch, None)
-        distributed.average_buffers(self.job.model)
         with self.job.updater.evaluating():
             validation = self._validate().over_ranks()
             arrays = validation.arrays()
