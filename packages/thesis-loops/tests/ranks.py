@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,10 @@ except Interrupted as stop:
 """
 
 
-def start_ranks(configs: list[dict[str, Any]], n_ranks: int = 2) -> list[subprocess.Popen[str]]:
-    """One process a rank, each of which trains one config after the other."""
+def start_ranks(
+    configs: list[dict[str, Any]], of_rank_one: list[dict[str, Any]] | None = None
+) -> list[subprocess.Popen[str]]:
+    """Two processes, each of which trains one config after the other; rank 1 may have its own."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
@@ -32,17 +35,17 @@ def start_ranks(configs: list[dict[str, Any]], n_ranks: int = 2) -> list[subproc
         "OMP_NUM_THREADS": "1",
         "MASTER_ADDR": "localhost",
         "MASTER_PORT": str(port),
-        "WORLD_SIZE": str(n_ranks),
+        "WORLD_SIZE": "2",
     }
     return [
         subprocess.Popen(
-            [sys.executable, "-c", CODE, json.dumps(configs)],
+            [sys.executable, "-c", CODE, json.dumps(given)],
             env=shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        for rank in range(n_ranks)
+        for rank, given in enumerate((configs, of_rank_one or configs))
     ]
 
 
@@ -52,6 +55,15 @@ def results_of(processes: list[subprocess.Popen[str]]) -> list[list[dict[str, An
     for process, (_, stderr) in zip(processes, told, strict=True):
         assert process.returncode == 0, stderr
     return [[json.loads(line) for line in stdout.splitlines()] for stdout, _ in told]
+
+
+def wait_for_an_epoch(run_dir: Path) -> None:
+    """Until the facts tell of one."""
+    events = run_dir / "facts" / "events.jsonl"
+    deadline = time.monotonic() + 120
+    while not (events.exists() and "on_epoch_end" in events.read_text()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def kept_files(run_dir: Path) -> list[str]:

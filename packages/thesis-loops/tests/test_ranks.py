@@ -1,5 +1,6 @@
 """Two processes that train together end where one does, and write once."""
 
+import shutil
 import signal
 import time
 
@@ -7,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from ranks import kept_files, results_of, start_ranks
-from small_runs import events_of, numbers_of
+from ranks import kept_files, results_of, start_ranks, wait_for_an_epoch
+from small_runs import STOPPING, events_of, numbers_of
 from thesis_facts.check import check_run
+from thesis_facts.events import read_outline
 from thesis_facts.scores import read_scores
 
 # Without dropout, whose draws differ, and without batch norm, which sees its own part alone.
@@ -22,6 +24,9 @@ ALONE = {
         "trainer__class_weights": "balanced",
     },
 }
+
+
+PATIENT = {"trainer__early_stopping": STOPPING | {"patience": 1000}}
 
 
 @pytest.fixture
@@ -62,25 +67,94 @@ def test_two_ranks_end_where_one_process_does(config, configs, train, tmp_path):
     np.testing.assert_allclose(*logits, atol=2e-4)
 
 
+@pytest.fixture
+def many_epochs(config, streamed):
+    """`many_epochs(kind, run_dir)`: a run that lasts for seconds."""
+    of_stream = streamed | {"trainer__epochs": 25, "trainer__lr": 1e-4} | PATIENT
+    kinds = {
+        "in memory": ("test_mlp", {"trainer__epochs": 60, "trainer__batch_size": 33}),
+        "streamed": ("transformer_classifier", of_stream),
+    }
+
+    def make(kind, run_dir, **changes):
+        loop, own = kinds[kind]
+        return config(loop, run_dir=str(run_dir), **own | changes)
+
+    return make
+
+
 @pytest.mark.slow
-def test_a_signal_to_one_rank_saves_once_and_the_run_goes_on(configs, tmp_path):
+@pytest.mark.parametrize("kind", ["in memory", "streamed"])
+def test_a_signal_to_one_rank_saves_once_and_the_run_goes_on(kind, many_epochs, tmp_path):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    many = {"trainer__epochs": 60}
-    cfg = configs(cut, **many)[:1]
-    ranks = start_ranks(cfg)
-    events = cut / "test_mlp" / "facts" / "events.jsonl"
-    deadline = time.monotonic() + 60
-    while not (events.exists() and "on_epoch_end" in events.read_text()):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    cfg = many_epochs(kind, cut)
+    ranks = start_ranks([cfg])
+    wait_for_an_epoch(cut)
     ranks[1].send_signal(signal.SIGTERM)
     for process in ranks:
         _, stderr = process.communicate(timeout=60)
         assert process.returncode == 85, stderr
-    assert "on_train_end" not in events.read_text()
-    results_of(start_ranks([cfg[0] | {"resume": "auto"}]))
-    results_of(start_ranks(configs(whole, **many)[:1]))
-    assert numbers_of(cut / "test_mlp") == numbers_of(whole / "test_mlp")
+    assert "on_train_end" not in {event["moment"] for event in events_of(cut)}
+    resumed = results_of(start_ranks([cfg | {"resume": "auto"}]))
+    uninterrupted = results_of(start_ranks([many_epochs(kind, whole)]))
+    assert resumed[0] == resumed[1] == uninterrupted[0] == uninterrupted[1]
+    assert numbers_of(cut) == numbers_of(whole)
+
+
+@pytest.mark.slow
+def test_ranks_that_stream_take_each_event_once(config, streamed, tmp_path):
+    cfg = config("transformer_classifier", run_dir=str(tmp_path / "run"), **streamed)
+    of_rank_zero, of_rank_one = results_of(start_ranks([cfg]))
+    assert of_rank_zero == of_rank_one
+    epochs = [e for e in events_of(tmp_path / "run") if e["moment"] == "on_epoch_end"]
+    assert {round(e["throughput"] * e["epoch_time_s"]) for e in epochs} == {240}
+    assert [f.what for f in check_run(tmp_path / "run") if f.is_wrong] == []
+
+
+@pytest.mark.slow
+def test_the_reason_of_one_rank_is_what_all_say(many_epochs, streamed, tmp_path):
+    """Rank 1 sits on another machine, where its copy of the data set goes away."""
+    run_dir, path, copy = tmp_path / "run", streamed["data__path"], tmp_path / "copy.h5"
+    shutil.copyfile(path, copy)
+    cfg = many_epochs("streamed", run_dir, trainer__epochs=500)
+    ranks = start_ranks(
+        [cfg],
+        [
+            many_epochs("streamed", run_dir, trainer__epochs=500)
+            | {"data": cfg["data"] | {"path": str(copy)}}
+        ],
+    )
+    wait_for_an_epoch(run_dir)
+    copy.unlink()
+    lost = time.monotonic()
+    told = [process.communicate(timeout=60)[1] for process in ranks]
+    assert time.monotonic() - lost < 20
+    assert [process.returncode for process in ranks] == [1, 1]
+    assert "another process of this training failed: found DataError" in told[0]
+    assert "copy.h5 is no longer the file" in told[0]
+    outline = read_outline(run_dir)
+    assert outline.status == "crashed"
+    assert "copy.h5 is no longer the file" in outline.error
+    assert [e["moment"] for e in events_of(run_dir)].count("on_exception") == 1
+    assert len({event["meta"]["run_id"] for event in events_of(run_dir)}) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_rank_that_is_killed_ends_the_other_which_says_so(killed, many_epochs, tmp_path):
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    cfg = many_epochs("in memory", cut)
+    ranks = start_ranks([cfg])
+    wait_for_an_epoch(cut)
+    ranks[killed].kill()
+    _, stderr = ranks[1 - killed].communicate(timeout=60)
+    assert ranks[1 - killed].returncode == 1
+    assert "another process of this training is gone" in stderr
+    ranks[killed].communicate()
+    assert "is gone" in read_outline(cut).error
+    results_of(start_ranks([cfg | {"resume": "auto"}]))
+    results_of(start_ranks([many_epochs("in memory", whole)]))
+    assert numbers_of(cut) == numbers_of(whole)
 
 
 @pytest.mark.slow

@@ -11,7 +11,8 @@ nothing of ranks, a rank may have no event of a short batch, and a loop may have
 """
 
 import atexit
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import cache
 from typing import Any, TypeVar
@@ -19,7 +20,9 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
+from thesis_facts.errors import ThesisError
 from thesis_loops.engine.ranks import n_ranks, rank
 
 T = TypeVar("T")
@@ -29,7 +32,11 @@ _LONGEST_WAIT = timedelta(hours=6)
 
 
 class FailedElsewhere(SystemExit):
-    """Rank 0 failed, and has said why: leave with its exit code and without a word."""
+    """Another rank failed, and rank 0 says why: leave with its exit code and without a word."""
+
+
+class RankLost(ThesisError):
+    """Another process is gone, and with it the training; it may have said why."""
 
 
 def from_rank_zero(make: Callable[[], T]) -> T:
@@ -48,7 +55,8 @@ def from_rank_zero(make: Callable[[], T]) -> T:
             box = [(0, make())]
         except BaseException as error:
             code = getattr(error, "code", getattr(error, "exit_code", 1))
-            _broadcast([(code if isinstance(code, int) and code else 1, None)])
+            with suppress(RankLost):  # it must not hide the error
+                _broadcast([(code if isinstance(code, int) and code else 1, None)])
             raise
     code, value = _broadcast(box)[0]
     if code:
@@ -60,9 +68,9 @@ def gather(value: T) -> list[T]:
     """The values of all ranks on rank 0, in their order; an empty list elsewhere."""
     if n_ranks() == 1:
         return [value]
-    _start()
     values: list[Any] | None = [None] * n_ranks() if rank() == 0 else None
-    dist.gather_object(value, values)
+    with _together():
+        dist.gather_object(value, values)
     return values or []
 
 
@@ -70,9 +78,9 @@ def highest(*values: int) -> tuple[int, ...]:
     """The highest of each value over all ranks."""
     if n_ranks() == 1:
         return values
-    _start()
     numbers = torch.tensor([int(value) for value in values])
-    dist.all_reduce(numbers, dist.ReduceOp.MAX)
+    with _together():
+        dist.all_reduce(numbers, dist.ReduceOp.MAX)
     return tuple(numbers.tolist())
 
 
@@ -99,7 +107,6 @@ def average_gradients(parameters: Iterable[nn.Parameter], weight: float) -> None
     """Replace the gradients of each rank by their mean over all, each with its weight."""
     if n_ranks() == 1:
         return
-    _start()
     own = list(parameters)
     for parameter in own:
         if parameter.grad is None:  # no event here, or a part of the model that was not used
@@ -107,7 +114,8 @@ def average_gradients(parameters: Iterable[nn.Parameter], weight: float) -> None
     gradients = [parameter.grad for parameter in own if parameter.grad is not None]
     flat = torch.cat([(gradient * weight).flatten() for gradient in gradients])
     flat = torch.cat([flat, flat.new_tensor([weight])])
-    dist.all_reduce(flat)
+    with _together():
+        dist.all_reduce(flat)
     flat /= flat[-1].clone()
     parts = flat[:-1].split([gradient.numel() for gradient in gradients])
     for gradient, part in zip(gradients, parts, strict=True):
@@ -118,20 +126,29 @@ def same_weights(model: nn.Module) -> None:
     """Give all ranks the weights and buffers of rank 0."""
     if n_ranks() == 1:
         return
-    _start()
-    for values in _weights(model):
-        dist.broadcast(values, src=0)
+    with _together():
+        for values in _weights(model):
+            dist.broadcast(values, src=0)
 
 
-def average_buffers(model: nn.Module) -> None:
-    """Replace buffers of real numbers (of batch norm) by their mean over all ranks."""
+def average_statistics(model: nn.Module) -> None:
+    """Replace the running statistics of batch norm by their mean over all ranks.
+
+    After each step, so that there is one model: to average, to save, to go on from.
+    """
     if n_ranks() == 1:
         return
-    _start()
-    for buffer in model.buffers():
-        if buffer.is_floating_point():
-            dist.all_reduce(buffer)
-            buffer /= n_ranks()
+    norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
+    own = [values for norm in norms for values in (norm.running_mean, norm.running_var)]
+    statistics = [values for values in own if values is not None]
+    if not statistics:
+        return
+    flat = torch.cat(statistics)
+    with _together():
+        dist.all_reduce(flat)
+    flat /= n_ranks()
+    for values, mean in zip(statistics, flat.split([len(v) for v in statistics]), strict=True):
+        values.copy_(mean)
 
 
 def _weights(model: nn.Module) -> Sequence[Tensor]:
@@ -139,9 +156,23 @@ def _weights(model: nn.Module) -> Sequence[Tensor]:
 
 
 def _broadcast(box: list[Any]) -> list[Any]:
-    _start()
-    dist.broadcast_object_list(box, src=0)
+    with _together():
+        dist.broadcast_object_list(box, src=0)
     return box
+
+
+@contextmanager
+def _together() -> Generator[None]:
+    """What all processes do at the same time."""
+    _start()
+    try:
+        yield
+    except RuntimeError as error:  # torch has no error of its own for a closed connection
+        raise RankLost(
+            "another process of this training is gone",
+            found=str(error).splitlines()[0],
+            do="see whether it was killed (memory, time limit), then go on with resume=auto",
+        ) from error
 
 
 @cache

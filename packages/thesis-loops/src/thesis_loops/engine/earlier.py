@@ -8,7 +8,7 @@ from typing import Any
 
 from thesis_facts.configs import flatten
 from thesis_facts.errors import ConfigError, RunError
-from thesis_facts.events import read_events
+from thesis_facts.events import CRASHED, read_events, read_outline
 from thesis_facts.json_objects import read_object
 
 # What may differ between a run and its continuation: it changes no number, but for the rounding
@@ -40,12 +40,15 @@ class Earlier:
         What its `on_start` said of its data set.
     results : dict or None
         What it returned, where it is complete.
+    failure : dict or None
+        The `on_exception` that it ended with.
     """
 
     config: dict[str, Any] | None = None
     run_id: str | None = None
     dataset: dict[str, Any] | None = None
     results: dict[str, Any] | None = None
+    failure: dict[str, Any] | None = None
 
 
 def has_facts(run_dir: Path) -> bool:
@@ -67,7 +70,17 @@ def read_earlier(run_dir: Path) -> Earlier:
         run_id=ids[0] if ids else None,
         dataset=starts[-1].get("dataset") if starts else None,
         results=_results(ends[-1].get("results")) if ends else None,
+        failure=last_failure(run_dir),
     )
+
+
+def last_failure(run_dir: Path) -> dict[str, Any] | None:
+    """The `on_exception` that the facts end with, if they do."""
+    try:
+        outline = read_outline(run_dir)
+    except RunError:  # no event yet
+        return None
+    return outline.last if outline.status == CRASHED else None
 
 
 def storable(results: Mapping[str, Any]) -> dict[str, Any]:

@@ -68,6 +68,7 @@ class Optimisation:
         self, module: nn.Module, settings: TrainerSettings, total_steps: int, numerics: Numerics
     ) -> None:
         self.settings, self.total_steps = fitting_warmup(settings, total_steps), total_steps
+        self.module = module
         distributed.same_weights(module)
         self.parameters = [p for p in module.parameters() if p.requires_grad]
         # Decay pulls to zero whatever has two dimensions: matrices, and with them embedding tables
@@ -99,6 +100,7 @@ class Optimisation:
         if loss is not None:
             self.scaler.scale(loss).backward()
         distributed.average_gradients(self.parameters, size)
+        distributed.average_statistics(self.module)
         if self.settings.grad_clip:
             self.scaler.unscale_(self.optimiser)
             nn.utils.clip_grad_norm_(self.parameters, self.settings.grad_clip)

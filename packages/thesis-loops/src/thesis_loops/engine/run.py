@@ -8,13 +8,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from thesis_facts.errors import ConfigError
+from thesis_facts.errors import ConfigError, RunError
 from thesis_facts.locks import run_lock
 from thesis_facts.writers import truncate_scalars
 from thesis_loops.config import RunConfig
 from thesis_loops.engine.checkpoints import Checkpoints
-from thesis_loops.engine.distributed import FailedElsewhere, from_rank_zero
-from thesis_loops.engine.earlier import Earlier, check_same_config, has_facts, read_earlier
+from thesis_loops.engine.distributed import FailedElsewhere, RankLost, from_rank_zero
+from thesis_loops.engine.earlier import (
+    Earlier,
+    check_same_config,
+    has_facts,
+    last_failure,
+    read_earlier,
+)
 from thesis_loops.engine.numerics import Numerics
 from thesis_loops.engine.ranks import n_ranks, rank
 from thesis_loops.engine.recorder import FactsRecorder
@@ -71,7 +77,7 @@ def open_run(config: RunConfig, settings: TrainerSettings) -> Generator[Run]:
     LockedError
         Another process works in the directory.
     RunError
-        None of the checkpoints can be used, or the directory can't be written.
+        None of the checkpoints can be used, the directory can't be written, or another rank failed.
     """
     run_dir = None if config.run_dir is None or rank() else Path(config.run_dir)
     # First of all: what torch still loads takes seconds, and a signal then is no failure.
@@ -85,6 +91,7 @@ def open_run(config: RunConfig, settings: TrainerSettings) -> Generator[Run]:
         )
         if earlier.run_id is not None:
             recorder.run_id = earlier.run_id
+        recorder.run_id = from_rank_zero(lambda: recorder.run_id)
         try:
             checkpoints = Checkpoints(run_dir)
             resumed = None
@@ -115,10 +122,23 @@ def open_run(config: RunConfig, settings: TrainerSettings) -> Generator[Run]:
         except (Interrupted, FailedElsewhere):
             raise
         except BaseException as error:
+            reason = _said_elsewhere(error, config.run_dir, earlier)
+            if reason is not None and rank():
+                raise FailedElsewhere(1) from error
+            if reason is not None:
+                raise RunError("another process of this training failed", found=reason) from error
             if config.run_dir is not None:  # other ranks write nothing, but this they must
                 recorder.run_dir = Path(config.run_dir)
             recorder.failed(error)
             raise
+
+
+def _said_elsewhere(error: BaseException, run_dir: str | None, earlier: Earlier) -> str | None:
+    """What another rank recorded, where this one only noticed that it is gone."""
+    if not isinstance(error, RankLost) or run_dir is None:
+        return None
+    last = last_failure(Path(run_dir))
+    return None if last is None or last == earlier.failure else last["error"]
 
 
 def _find_earlier(config: RunConfig, run_dir: Path | None, plain: dict[str, Any]) -> Earlier:
