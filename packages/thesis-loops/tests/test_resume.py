@@ -114,6 +114,19 @@ def test_what_changes_no_number_may_change_on_resume(config, train, run_dir, tmp
     assert numbers_of(run_dir) == numbers_of(tmp_path / "whole")
 
 
+def test_a_machine_that_computes_otherwise_is_named(config, train, run_dir, interrupted, caplog):
+    interrupted(config("test_mlp", run_dir=str(run_dir)))
+    interrupted(config("test_mlp", run_dir=str(run_dir), resume="auto"), epoch=2, step=3)
+    assert caplog.text == ""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(threads + 1)
+    try:
+        train(config("test_mlp", run_dir=str(run_dir), resume="auto"))
+    finally:
+        torch.set_num_threads(threads)
+    assert f"going on with threads {threads} -> {threads + 1}: numbers may differ" in caplog.text
+
+
 @pytest.mark.parametrize("every", [None, 1e-9, 3600])
 def test_checkpoints_inside_an_epoch_are_as_good_as_those_at_its_end(
     every, loop, config, train, run_dir, tmp_path, monkeypatch

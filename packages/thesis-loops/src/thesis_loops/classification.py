@@ -202,11 +202,14 @@ def _at_best(fitted: Fitted, name: str, report: Mapping[str, float]) -> float | 
 
 def score_split(run: Run, model: Scorer, split: Split, class_names: tuple[str, ...]) -> Scores:
     """Scores of every event of a split, in its order."""
+    wants_embeddings = run.config["logging"]["scores"]["embeddings"]
     parts: dict[str, list[Tensor]] = defaultdict(list)
     with run.numerics.autocast():
         for batch in eval_batches(split, run.settings.batch_size):
             scored = model.event_scores(batch.to(run.numerics.device))
             told = {"label": batch.label, "process": batch.process, "weight": batch.weight}
+            if not wants_embeddings:  # of millions of events they would fill the memory
+                del scored["embedding"]
             for name, values in (scored | told).items():
                 if values is not None:
                     parts[name].append(values.cpu())
@@ -217,19 +220,18 @@ def score_split(run: Run, model: Scorer, split: Split, class_names: tuple[str, .
         class_names=class_names,
         process=columns["process"],
         weights=columns.get("weight"),
-        embeddings=columns["embedding"],
+        embeddings=columns.get("embedding"),
     )
 
 
 def _write(run_dir: Path, split: str, scores: Scores, settings: ScoresSettings) -> None:
     n = settings.max_events or len(scores.labels)
-    embeddings = scores.embeddings if settings.embeddings else None
     kept = Scores(
         logits=scores.logits[:n],
         labels=scores.labels[:n],
         class_names=scores.class_names,
         process=None if scores.process is None else scores.process[:n],
         weights=None if scores.weights is None else scores.weights[:n],
-        embeddings=None if embeddings is None else embeddings[:n],
+        embeddings=None if scores.embeddings is None else scores.embeddings[:n],
     )
     write_scores(run_dir, split, kept)

@@ -38,6 +38,8 @@ class Earlier:
         The one that its events carry.
     dataset : dict or None
         What its `on_start` said of its data set.
+    numerics : dict or None
+        What its `on_start` said of how it computes.
     results : dict or None
         What it returned, where it is complete.
     failure : dict or None
@@ -47,6 +49,7 @@ class Earlier:
     config: dict[str, Any] | None = None
     run_id: str | None = None
     dataset: dict[str, Any] | None = None
+    numerics: dict[str, Any] | None = None
     results: dict[str, Any] | None = None
     failure: dict[str, Any] | None = None
 
@@ -69,6 +72,7 @@ def read_earlier(run_dir: Path) -> Earlier:
         config,
         run_id=ids[0] if ids else None,
         dataset=starts[-1].get("dataset") if starts else None,
+        numerics=starts[-1].get("numerics") if starts else None,
         results=_results(ends[-1].get("results")) if ends else None,
         failure=last_failure(run_dir),
     )
@@ -111,6 +115,12 @@ def check_same_config(before: Mapping[str, Any], now: Mapping[str, Any]) -> None
             f"a run can only be resumed with its own config; these keys differ:\n{listed}\n"
             "give the same overrides again, or start a new run",
         )
+
+
+def changed_numerics(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> str:
+    """What of it differs, such as "threads 2 -> 1"; empty where nothing does."""
+    pairs = [(name, (before or {}).get(name, value), value) for name, value in now.items()]
+    return ", ".join(f"{name} {old} -> {new}" for name, old, new in pairs if old != new)
 
 
 def check_same_dataset(before: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> None:

@@ -16,6 +16,7 @@ from thesis_loops.engine.checkpoints import Checkpoints
 from thesis_loops.engine.distributed import FailedElsewhere, RankLost, from_rank_zero
 from thesis_loops.engine.earlier import (
     Earlier,
+    changed_numerics,
     check_same_config,
     has_facts,
     last_failure,
@@ -105,6 +106,9 @@ def open_run(config: RunConfig, settings: TrainerSettings) -> Generator[Run]:
                     recorder.load_state_dict(resumed["recorder"], resumed["epoch"] - 1)
             seed_everything(settings.seed)
             numerics = Numerics.choose(config.device, settings, config.deterministic)
+            changed = changed_numerics(earlier.numerics, numerics.describe())
+            if changed and resumed is not None and not rank():
+                log.warning(f"going on with {changed}: numbers may differ from those of one go")
             if n_ranks() == 1:  # several agree on it after their first step
                 stop.raise_for(stop.received)
             yield Run(
