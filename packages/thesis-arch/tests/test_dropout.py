@@ -6,11 +6,13 @@ import torch
 from thesis_arch.dropout import ByteDropout
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("probability", [0.05, 0.1, 0.5])
-def test_share_and_expectation(probability):
+def test_share_and_expectation(probability, dtype):
     torch.manual_seed(0)
     dropout = ByteDropout(probability)
-    out = dropout(torch.ones(1000, 1001))
+    out = dropout(torch.ones(1000, 1001, dtype=dtype))
+    assert out.dtype == dtype
     dropped = float((out == 0).double().mean())
     assert abs(dropped - dropout.dropped_levels / 256) < 0.002
     assert abs(dropped - probability) < 1 / 256

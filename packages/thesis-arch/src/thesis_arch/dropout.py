@@ -31,17 +31,20 @@ class ByteDropout(nn.Module):
         if x.device.type != "cpu":
             return functional.dropout(x, self.probability, self.training)
         mask = self.mask(x)
-        return x if mask is None else x * mask
+        return x if mask is None else (x * mask).to(x.dtype)
 
     def mask(self, x: Tensor) -> Tensor | None:
-        """Factors for the elements of `x`, which is on a CPU; None where nothing is dropped."""
+        """Factors for the elements of `x`, which is on a CPU; None where nothing is dropped.
+
+        They are float32 also for bfloat16, in which 256 / 230 would be a third of a per cent less.
+        """
         if not self.training or self.dropped_levels == 0:
             return None
         draws = torch.empty((x.numel() + 7) // 8, dtype=torch.int64)
         draws.random_(-(2**63), None)  # the full range: the default leaves the sign bit at 0
         # A byte of `dropped_levels` or more is kept. Comparing would be five times slower: torch
         # converts from bytes fast, from truth values slowly.
-        levels = draws.view(torch.uint8)[: x.numel()].to(x.dtype)
+        levels = draws.view(torch.uint8)[: x.numel()].to(torch.float32)
         scale = _LEVELS / (_LEVELS - self.dropped_levels)
         return levels.sub_(self.dropped_levels - 1).clamp_(0, 1).mul_(scale).view(x.shape)
 

@@ -32,7 +32,7 @@ class AttentionLayout:
     def of(
         cls, blocks: Blocks, heads: int, physics: Sequence[Tensor] | None = None
     ) -> "AttentionLayout":
-        """Empty keys are never looked at; `physics` [n, H, length, length] comes on top."""
+        """Empty keys are never looked at; `physics` [n, 1 | H, length, length] comes on top."""
         device = blocks.packing.mask.device
         empty = torch.zeros(blocks.n_slots, device=device)
         empty.masked_fill_(~blocks.occupied, float("-inf"))

@@ -23,33 +23,35 @@ from thesis_arch.dropout import ByteDropout
 class HeadRows:
     """Where the channels of a token in a head stand: rows of d channels.
 
-    Packed rows are those of [N, 3, H, d]. Spread rows are those of [3, R, d], where R counts
-    [n, H, length] of one block after the other.
+    Packed rows are those of [N, 3, H, d]: all of a token, then all of the next. Spread rows are
+    those of [3, R, d]: all queries, then keys, then values, where R counts [n, H, length] of one
+    block after the other. Two events of 2 tokens and 1 token (a b | c) with two heads (1 2) make
+    one block of length 2, and R is a1 b1 a2 b2 c1 - c2 -, an empty slot (-) repeating c.
 
     Attributes
     ----------
-    spread : Tensor
-        [3 * R] packed row that each spread row is filled from.
-    packed : Tensor
-        [N * 3 * H] spread row of each packed row.
-    mixed : Tensor
-        [N * H] the same for [R, d], of what attention gives.
+    fill_from : Tensor
+        [3 * R] packed row of query, key or value that each spread row is filled from.
+    gradient_from : Tensor
+        [N * 3 * H] spread row that the gradient of each packed row comes from.
+    result_from : Tensor
+        [N * H] row of [R, d] that the result of each token and head comes from.
     """
 
-    spread: Tensor
-    packed: Tensor
-    mixed: Tensor
+    fill_from: Tensor
+    gradient_from: Tensor
+    result_from: Tensor
 
     @classmethod
     def of(cls, blocks: Blocks, heads: int) -> "HeadRows":
         head, part = torch.arange(heads), torch.arange(3)
         tokens = blocks.split_slots(blocks.token)
         by_head = [(t[:, None, :] * (3 * heads) + head[:, None]).flatten() for t in tokens]
-        spread = torch.cat(by_head) + part[:, None] * heads
-        mixed = blocks.first_row(heads)[:, None] + head * blocks.token_width[:, None]
-        packed = mixed[:, None, :] + part[:, None] * (blocks.n_slots * heads)
+        fill_from = torch.cat(by_head) + part[:, None] * heads
+        result_from = blocks.first_row(heads)[:, None] + head * blocks.token_width[:, None]
+        gradient_from = result_from[:, None, :] + part[:, None] * (blocks.n_slots * heads)
         # 32 bits halve what the gathers below have to read
-        return cls(*(rows.flatten().int() for rows in (spread, packed, mixed)))
+        return cls(*(rows.flatten().int() for rows in (fill_from, gradient_from, result_from)))
 
 
 def attend_packed(
@@ -91,7 +93,7 @@ class _PackedAttention(torch.autograd.Function):
         n_tokens, width = qkv.shape
         channels = width // (3 * heads)
         scale = 1 / math.sqrt(channels)
-        spread = qkv.reshape(-1, channels).index_select(0, rows.spread).unflatten(0, (3, -1))
+        spread = qkv.reshape(-1, channels).index_select(0, rows.fill_from).unflatten(0, (3, -1))
         spread[0].mul_(scale)
         mixed = torch.empty_like(spread[0])
         weights, dropped = [], []
@@ -112,7 +114,7 @@ class _PackedAttention(torch.autograd.Function):
         ctx.save_for_backward(spread, mixed, *weights, *dropped)
         ctx.rows, ctx.heads, ctx.scale = rows, heads, scale
         ctx.bias_shapes = [bias.shape for bias in biases]
-        return mixed.index_select(0, rows.mixed).view(n_tokens, -1)
+        return mixed.index_select(0, rows.result_from).view(n_tokens, -1)
 
     @staticmethod
     @once_differentiable
@@ -122,7 +124,9 @@ class _PackedAttention(torch.autograd.Function):
         shapes = ctx.bias_shapes
         channels = spread.shape[-1]
         d_mixed = torch.zeros_like(mixed)
-        d_mixed.index_copy_(0, ctx.rows.mixed.long(), gradient.float().reshape(-1, channels))
+        d_mixed.index_copy_(
+            0, ctx.rows.result_from.long(), gradient.to(mixed.dtype).reshape(-1, channels)
+        )
         along = (d_mixed * mixed).sum(-1)  # sum over keys of P dP, one a query
         d_spread = torch.empty_like(spread)
         d_biases: list[Tensor | None] = []
@@ -144,5 +148,5 @@ class _PackedAttention(torch.autograd.Function):
             d_biases.append(per_head.sum_to_size(shape) if wanted else None)
             start = stop
         d_spread[0].mul_(ctx.scale)
-        d_qkv = d_spread.view(-1, channels).index_select(0, ctx.rows.packed)
+        d_qkv = d_spread.view(-1, channels).index_select(0, ctx.rows.gradient_from)
         return d_qkv.view(len(gradient), -1), None, None, None, *d_biases
