@@ -13,7 +13,7 @@ import textwrap
 
 import pytest
 
-from thesis_facts import LockedError, RunError, run_lock, write_atomic
+from thesis_facts import LockedError, RunError, locks, run_lock, write_atomic
 from thesis_facts.locks import lock_holder
 
 HOLD = """
@@ -152,3 +152,15 @@ def test_any_other_refusal_is_reported(tmp_path, monkeypatch):
     monkeypatch.setattr(fcntl, "flock", fail)
     with pytest.raises(RunError, match="Input/output error"):
         hold(tmp_path)
+
+
+@pytest.mark.usefixtures("no_locks")
+def test_without_locks_the_later_of_two_who_remove_the_same_dead_holder_wins(tmp_path, monkeypatch):
+    """The other one saw the dead holder too, and removed our file for it before we looked again."""
+    other = {"pid": os.getpid() + 1, "host": "elsewhere", "since": "now"}
+    monkeypatch.setattr(
+        locks.time, "sleep", lambda _: (tmp_path / ".lock.json").write_text(json.dumps(other))
+    )
+    with pytest.raises(LockedError, match="elsewhere"), run_lock(tmp_path):
+        pass
+    assert json.loads((tmp_path / ".lock.json").read_text()) == other

@@ -13,6 +13,7 @@ import fcntl
 import logging
 import os
 import socket
+import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from thesis_facts.json_objects import read_object
 log = logging.getLogger(__name__)
 
 _NO_LOCKS_HERE = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
+_SETTLING_S = 0.3  # on file systems without locks alone
 _HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
 
 
@@ -107,7 +109,7 @@ def _try_lock(descriptor: int, kind: int) -> bool | None:
 def _take_holder_file(run_dir: StrPath) -> None:
     """Make the file that names the holder, where there is none yet."""
     log.warning("%s is on a file system without locks: .lock.json stands for one", run_dir)
-    path = _holder_file(run_dir)
+    path, mine = _holder_file(run_dir), _describe_this_process()
     if _is_gone(run_dir):
         path.unlink(missing_ok=True)
     with reported(path):
@@ -117,10 +119,14 @@ def _take_holder_file(run_dir: StrPath) -> None:
             raise _refused(run_dir, f"; if it is gone, delete {path}") from None
         try:
             with open(descriptor, "w", encoding="utf-8") as file:
-                file.write(json_text(_describe_this_process()))
+                file.write(json_text(mine))
         except OSError:  # a full disk must not look like a holder
             path.unlink(missing_ok=True)
             raise
+    # Another process that found the same dead holder may have removed this file for the old one.
+    time.sleep(_SETTLING_S)
+    if _read_holder(run_dir) != mine:
+        raise _refused(run_dir)
 
 
 def _is_gone(run_dir: StrPath) -> bool:
