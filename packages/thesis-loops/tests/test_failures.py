@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -207,3 +208,20 @@ def test_a_batch_norm_never_meets_a_single_sample(batch_size, config, train):
 def test_signals_that_can_t_mean_save_and_leave(name, config, train):
     with pytest.raises(ThesisError, match=r"stop_signals.*SIGTERM"):
         train(config("test_mlp", stop_signals=[name]))
+
+
+def test_a_signal_while_a_complete_run_is_scored_reaches_the_program(config, train, monkeypatch):
+    """A sweep must hear of it: this job is complete, the next one must not begin."""
+    heard = []
+    former = signal.signal(signal.SIGTERM, lambda number, _: heard.append(number))
+    conclude = mlp_loop._conclude
+    monkeypatch.setattr(
+        mlp_loop, "_conclude", lambda *a: (signal.raise_signal(signal.SIGTERM), conclude(*a))[1]
+    )
+    try:
+        results = train(config("test_mlp", stop_signals=["SIGTERM", "SIGTERM"]))
+        assert heard == [signal.SIGTERM]
+        assert "test_loss" in results
+        assert signal.getsignal(signal.SIGTERM) not in (signal.SIG_DFL, None)
+    finally:
+        signal.signal(signal.SIGTERM, former)

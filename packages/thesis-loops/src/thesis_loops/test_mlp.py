@@ -14,10 +14,10 @@ from thesis_data.config import ToyRegressionConfig
 from thesis_data.toy_regression import ToyRegression, ToySplit, make_toy_regression, toy_batches
 from thesis_facts.errors import ConfigError
 from thesis_loops.config import RunConfig, check_config
-from thesis_loops.engine.distributed import from_rank_zero
+from thesis_loops.engine.distributed import from_rank_zero, together
 from thesis_loops.engine.fit import Fitted, Job, evaluate_all, fit
 from thesis_loops.engine.optimisation import GradientUpdate, StepOutput
-from thesis_loops.engine.ranks import shard
+from thesis_loops.engine.ranks import n_ranks, shard
 from thesis_loops.engine.run import Run, open_run
 from thesis_loops.engine.settings import TrainerSettings
 
@@ -36,7 +36,7 @@ def train(cfg: Mapping[str, Any]) -> dict[str, Any]:
         if run.earlier.results is not None:
             return run.earlier.results
         data = make_toy_regression(table)
-        _check_batches(len(data.train), settings, mlp)
+        together(partial(_check_batches, len(data.train), settings, mlp))
         model = SimpleMLP(mlp, TableSpec(table.n_features, n_outputs=1)).to(run.numerics.device)
         model.fit_statistics(toy_batches(data.train, settings.batch_size))
         steps_per_epoch = math.ceil(len(data.train) / settings.batch_size)
@@ -96,15 +96,12 @@ def _sections(
 
 
 def _check_batches(n_samples: int, settings: TrainerSettings, mlp: SimpleMLPConfig) -> None:
-    """A batch norm has no spread of a single sample, which the last batch may be."""
-    if mlp.use_batch_norm and 1 in (
-        n_samples,
-        settings.batch_size,
-        n_samples % settings.batch_size,
-    ):
+    """A batch norm has no spread of a single sample, which a rank's part of a batch may be."""
+    sizes = (min(n_samples, settings.batch_size), n_samples % settings.batch_size)
+    if mlp.use_batch_norm and any(0 < size < 2 * n_ranks() for size in sizes):
         raise ConfigError(
             "a batch of one sample can't be normalised",
             key="general.trainer.batch_size",
-            found=f"{settings.batch_size} for {n_samples} training samples",
+            found=f"{settings.batch_size} of {n_samples} samples in {n_ranks()} processes",
             do="choose another batch_size, or simple.mlp.use_batch_norm=false",
         )

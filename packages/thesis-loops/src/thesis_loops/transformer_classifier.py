@@ -1,6 +1,7 @@
 """Recipe: a transformer over the objects of an event tells processes apart."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from thesis_arch.data_spec import DataSpec
@@ -21,6 +22,7 @@ from thesis_loops.classification import (
     training_output,
 )
 from thesis_loops.config import ClassifierSection, check_config
+from thesis_loops.engine.distributed import together
 from thesis_loops.engine.fit import fit
 from thesis_loops.engine.optimisation import StepOutput
 from thesis_loops.engine.run import open_run
@@ -48,8 +50,8 @@ def train(cfg: Mapping[str, Any]) -> dict[str, Any]:
     with open_run(config, trainer) as run:
         if run.earlier.results is not None:
             return run.earlier.results
-        data = load_events(events)
-        model = build_model(section, events, data).to(run.numerics.device)
+        data = together(partial(load_events, events))
+        model = together(partial(build_model, section, events, data)).to(run.numerics.device)
         weights = class_weights(data.train.class_counts(data.n_classes), trainer.class_weights)
         weights = None if weights is None else weights.to(run.numerics.device)
 

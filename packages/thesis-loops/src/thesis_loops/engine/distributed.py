@@ -69,7 +69,7 @@ def gather(value: T) -> list[T]:
     if n_ranks() == 1:
         return [value]
     values: list[Any] | None = [None] * n_ranks() if rank() == 0 else None
-    with _together():
+    with _meeting():
         dist.gather_object(value, values)
     return values or []
 
@@ -79,7 +79,7 @@ def highest(*values: int) -> tuple[int, ...]:
     if n_ranks() == 1:
         return values
     numbers = torch.tensor([int(value) for value in values])
-    with _together():
+    with _meeting():
         dist.all_reduce(numbers, dist.ReduceOp.MAX)
     return tuple(numbers.tolist())
 
@@ -103,6 +103,20 @@ def fail_together(error: Exception | None, failed: int | None = None) -> None:
     raise FailedElsewhere(1)
 
 
+def together(make: Callable[[], T]) -> T:
+    """What `make` gives on each rank; where it fails on one of them, all fail, and once."""
+    if n_ranks() == 1:
+        return make()
+    made: list[T] = []
+    error = None
+    try:
+        made.append(make())
+    except Exception as found:  # noqa: BLE001 - whatever it is, rank 0 raises it again
+        error = found
+    fail_together(error)
+    return made[0]
+
+
 def average_gradients(parameters: Iterable[nn.Parameter], weight: float) -> None:
     """Replace the gradients of each rank by their mean over all, each with its weight."""
     if n_ranks() == 1:
@@ -114,7 +128,7 @@ def average_gradients(parameters: Iterable[nn.Parameter], weight: float) -> None
     gradients = [parameter.grad for parameter in own if parameter.grad is not None]
     flat = torch.cat([(gradient * weight).flatten() for gradient in gradients])
     flat = torch.cat([flat, flat.new_tensor([weight])])
-    with _together():
+    with _meeting():
         dist.all_reduce(flat)
     flat /= flat[-1].clone()
     parts = flat[:-1].split([gradient.numel() for gradient in gradients])
@@ -126,7 +140,7 @@ def same_weights(model: nn.Module) -> None:
     """Give all ranks the weights and buffers of rank 0."""
     if n_ranks() == 1:
         return
-    with _together():
+    with _meeting():
         for values in _weights(model):
             dist.broadcast(values, src=0)
 
@@ -144,7 +158,7 @@ def average_statistics(model: nn.Module) -> None:
     if not statistics:
         return
     flat = torch.cat(statistics)
-    with _together():
+    with _meeting():
         dist.all_reduce(flat)
     flat /= n_ranks()
     for values, mean in zip(statistics, flat.split([len(v) for v in statistics]), strict=True):
@@ -156,13 +170,13 @@ def _weights(model: nn.Module) -> Sequence[Tensor]:
 
 
 def _broadcast(box: list[Any]) -> list[Any]:
-    with _together():
+    with _meeting():
         dist.broadcast_object_list(box, src=0)
     return box
 
 
 @contextmanager
-def _together() -> Generator[None]:
+def _meeting() -> Generator[None]:
     """What all processes do at the same time."""
     _start()
     try:

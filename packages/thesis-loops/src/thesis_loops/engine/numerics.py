@@ -62,6 +62,10 @@ class Numerics:
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         if torch.are_deterministic_algorithms_enabled() != deterministic:
             torch.use_deterministic_algorithms(deterministic)  # imports a compiler: takes seconds
+        if chosen.type == "cpu":
+            # oneDNN compiles a kernel a shape and keeps 1,024 of them, a gigabyte; the number of
+            # tokens is another one in almost every step, so what few steps need is enough.
+            os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256")
         if chosen.type == "cuda":  # what facts say of name and memory is of the current GPU
             torch.cuda.set_device(chosen)
         return cls(chosen, settings.amp, precision, deterministic)

@@ -41,7 +41,7 @@ class StopSignals:
     """
 
     def __init__(self, names: Iterable[str], saved: bool) -> None:
-        self.numbers = (signal.SIGINT, *(signal.Signals[name] for name in names))
+        self.numbers = dict.fromkeys((signal.SIGINT, *(signal.Signals[name] for name in names)))
         self.saved = saved
         self.received: signal.Signals | None = None
         self._former: dict[signal.Signals, Any] = {}
@@ -51,15 +51,22 @@ class StopSignals:
             self._former = {number: signal.signal(number, self._note) for number in self.numbers}
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         for number, handler in self._former.items():
             signal.signal(number, handler)
+        # A run that came to its end all the same must not swallow it: a sweep would go on.
+        if self.received is not None and kind is None and self._passes_on(self.received):
+            signal.raise_signal(self.received)
 
     def raise_for(self, received: signal.Signals | None) -> None:
         """Raise `Interrupted` for a signal of this or another rank; call it once all is saved."""
         if received is not None:
             code = EXIT_CTRL_C if received == signal.SIGINT else EXIT_CHECKPOINTED
             raise Interrupted(received.name, code, self.saved)
+
+    def _passes_on(self, received: signal.Signals) -> bool:
+        """Whether the former handler is a program's own: the default one would end the process."""
+        return callable(self._former.get(received))
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         if self.received is None:
