@@ -59,6 +59,11 @@ def job_number(run_dir: str) -> int | None:
     return int(found[1]) if found else None
 
 
+def is_reserved(path: Path) -> bool:
+    """Whether this process made the directory by `reserve`, so that it may remove it."""
+    return path.resolve() in {reserved.resolve() for reserved in _reserved}
+
+
 def remove_unused() -> None:
     """Remove the directories that this process reserved and left empty."""
     while _reserved:

@@ -3,34 +3,38 @@
 import logging
 import math
 import os
+import re
 import shlex
 import shutil
 import sys
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from thesis_facts.builders import build_event_payload
 from thesis_facts.discovery import write_pointer
-from thesis_facts.errors import ConfigError, LockedError, ThesisError
+from thesis_facts.errors import ConfigError, LockedError, RunError, ThesisError
 from thesis_facts.events import COMPLETE, events_file, read_outline
 from thesis_facts.locks import run_lock
 from thesis_facts.writers import append_jsonl_event, write_atomic
 from thesis_loops.config import RunConfig, check_config
 from thesis_loops.engine.signals import Interrupted
-from thesis_train.directories import job_number
+from thesis_train.directories import is_reserved, job_number
 from thesis_train.dispatch import find_loop
+from thesis_train.overrides import as_typed
 from thesis_train.ranks import is_main, leave_with, mute_others, on_rank_zero
 from thesis_train.stopping import (
     Stopped,
     asked_to_stop,
+    heed,
     in_worker,
     remember,
+    unless,
     worker_job,
 )
 from thesis_train.summary import command_prefix, shown, summarise
@@ -68,8 +72,8 @@ def run_job(cfg: DictConfig) -> float | None:
     except ThesisError as error:  # here, since Hydra would put lines of its own around it
         leave_with(error)
     finally:
-        if is_main() and given is None and {path.name for path in run_dir.iterdir()} <= _OURS:
-            shutil.rmtree(run_dir)  # it never became a run
+        if is_main() and is_reserved(run_dir) and _never_began(run_dir):
+            shutil.rmtree(run_dir)
 
 
 def _run_job_of_sweep(cfg: DictConfig) -> float | None:
@@ -110,11 +114,15 @@ def check_own_directory(cfg: DictConfig) -> None:
 
 
 def record_failure(run_dir: Path, error: Exception) -> None:
-    """Make a failure before the first step visible, unless the loop did it."""
-    if not os.path.exists(events_file(run_dir)) or read_outline(run_dir).error is None:
-        append_jsonl_event(
-            run_dir, build_event_payload("on_exception", run_dir=run_dir, error=error)
-        )
+    """Make a failure before the first step visible.
+
+    Where there are events the loop has told it, or the run is another process's.
+    """
+    with suppress(LockedError), run_lock(run_dir):
+        if not os.path.exists(events_file(run_dir)):
+            append_jsonl_event(
+                run_dir, build_event_payload("on_exception", run_dir=run_dir, error=error)
+            )
 
 
 def _train(cfg: DictConfig, config: RunConfig, run_dir: Path) -> float | None:
@@ -122,11 +130,13 @@ def _train(cfg: DictConfig, config: RunConfig, run_dir: Path) -> float | None:
         return None
     if is_main():  # at once, since loading torch takes seconds
         print(f"{config.loop} in {shown(run_dir)}", file=sys.stderr, flush=True)
+    heed(config.stop_signals)
     loop = find_loop(config.loop)
     _leave_if_asked()
-    results = loop(cfg)
-    if is_main():
-        print(f"\n{summarise(results, shown(run_dir))}")
+    with unless(lambda: _is_complete(run_dir)):
+        results = loop(cfg)
+        if is_main():
+            print(f"\n{summarise(results, shown(run_dir))}")
     return _objective(results, config.objective)
 
 
@@ -135,11 +145,22 @@ def _accept(cfg: DictConfig, run_dir: Path) -> bool:
     in_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
     with run_lock(run_dir):
         has_begun = os.path.exists(events_file(run_dir))
-        if in_sweep and has_begun and read_outline(run_dir).status == COMPLETE:
+        if in_sweep and _is_complete(run_dir):
             return False
         if not has_begun or (cfg.resume is not None and not (run_dir / ".hydra").exists()):
             _save_configs(cfg, run_dir)
     return True
+
+
+def _is_complete(run_dir: Path) -> bool:
+    try:
+        return read_outline(run_dir).status == COMPLETE
+    except RunError:  # no event, or none that was written to its end
+        return False
+
+
+def _never_began(run_dir: Path) -> bool:
+    return {path.name for path in run_dir.iterdir()} <= _OURS
 
 
 def _save_configs(cfg: DictConfig, run_dir: Path) -> None:
@@ -150,7 +171,7 @@ def _save_configs(cfg: DictConfig, run_dir: Path) -> None:
     contents = {
         "config.yaml": cfg,
         "hydra.yaml": HydraConfig.instance().cfg,
-        "overrides.yaml": HydraConfig.get().overrides.task,
+        "overrides.yaml": OmegaConf.create(as_typed(HydraConfig.get().overrides.task)),
     }
     for name, content in contents.items():
         text = OmegaConf.to_yaml(content).encode()
@@ -161,13 +182,29 @@ def _tell_job(cfg: DictConfig, run_dir: Path, begun: bool) -> None:
     """Put into the config what only Hydra knows, and the job into its sweep's directory."""
     check_own_directory(cfg)
     hydra = HydraConfig.get()
+    number = _number_by_directory(run_dir)
     with open_dict(cfg):
         cfg.run_dir = str(run_dir)
         cfg.job_id = str(hydra.job.id)
         cfg.resume = "auto" if begun else None
-    number = job_number(str(run_dir))
-    number = hydra.job.num if number is None else number
-    write_pointer(hydra.sweep.dir, number, run_dir, list(hydra.overrides.task))
+    write_pointer(hydra.sweep.dir, number, run_dir, as_typed(hydra.overrides.task))
+
+
+def _number_by_directory(run_dir: Path) -> int:
+    """The number of a job, which `${hydra:job.num}` then gives as well.
+
+    A launcher numbers those that it runs now, so that a point that is gone on with may have
+    another one than it had. An id that a cluster gave stays.
+    """
+    job: Any = HydraConfig.get().job
+    number, launched = job_number(str(run_dir)), job.num
+    if number is None:
+        return launched
+    with read_write(job), open_dict(job):
+        if job.id in (str(launched), f"{job.name}_{launched}"):
+            job.id = re.sub(r"\d+$", str(number), job.id)
+        job.num = number
+    return number
 
 
 def _leave_if_asked() -> None:
@@ -194,7 +231,7 @@ def _objective(results: dict[str, Any], name: str) -> float:
 def _resume_command(run_dir: Path) -> str:
     given = [
         override
-        for override in HydraConfig.get().overrides.task
+        for override in as_typed(HydraConfig.get().overrides.task)
         if override.split("=", 1)[0] not in ("run_dir", "resume")
     ]
     hydra_config = HydraConfig.get()
@@ -204,6 +241,6 @@ def _resume_command(run_dir: Path) -> str:
         if source.provider == "command-line"
     ]
     # One job alone, also where a config file asks for a sweep (hydra: experiment).
-    alone = [word for word in hydra_config.overrides.hydra if word == "hydra.mode=RUN"]
+    alone = [word for word in as_typed(hydra_config.overrides.hydra) if word == "hydra.mode=RUN"]
     words = [*flags, *given, *alone, f"run_dir={shown(run_dir)}", "resume=auto"]
     return f"{command_prefix()}thesis-train {shlex.join(words)}"

@@ -3,6 +3,9 @@
 import sys
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
 
 # Groups that add to a config instead of being part of it.
 ADDED_GROUPS = ("classifier/experiment", "classifier/model_size")
@@ -40,6 +43,12 @@ def normalise(arguments: list[str]) -> list[str]:
         else:
             kept.append(override)
     return flags + kept
+
+
+def as_typed(overrides: Any) -> list[str]:
+    """Overrides that a config holds, as they were typed: each job resolves its own ``${…}``."""
+    plain: Any = OmegaConf.to_container(overrides, resolve=False)
+    return [str(word) for word in plain]
 
 
 def take_trust(arguments: list[str]) -> tuple[list[str], bool]:

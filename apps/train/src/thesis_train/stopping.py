@@ -8,16 +8,21 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
 from thesis_facts.errors import ThesisError
 
-EXIT_CODES = {signal.SIGTERM: 85, signal.SIGUSR1: 85, signal.SIGINT: 130}
+# All that `stop_signals` may name, known before there is a config. Not SIGTSTP, which is ctrl-Z,
+# until a config asks for it.
+_EARLY = ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGHUP", "SIGQUIT", "SIGXCPU")
 
-_code: int | None = None  # of this process; signals belong to a process as well
+# Of this process; signals belong to a process as well.
+_code: int | None = None
+_former: dict[signal.Signals, Any] = {}
+_job_is_done: Callable[[], bool] | None = None
 
 
 class Stopped(ThesisError):
@@ -29,12 +34,29 @@ def stoppable() -> Generator[None]:
     """Handle signals for the time of a command."""
     global _code
     _code = None
-    former = _handle(_leave)
+    _handle(_leave, _not_ignored())
     try:
         yield
     finally:
-        for number, handler in former.items():
+        for number, handler in _former.items():
             signal.signal(number, handler)
+        _former.clear()
+
+
+def heed(names: Iterable[str]) -> None:
+    """Handle the signals that a config names, too."""
+    _handle(_end_job if in_worker() else _leave, names)
+
+
+@contextmanager
+def unless(is_done: Callable[[], bool]) -> Generator[None]:
+    """Let a job that is done by then end as usual: a signal only stops what comes after it."""
+    global _job_is_done
+    _job_is_done = is_done
+    try:
+        yield
+    finally:
+        _job_is_done = None
 
 
 def asked_to_stop() -> int | None:
@@ -60,18 +82,34 @@ def worker_job() -> Generator[None]:
     A worker whose sweep was killed ends after its job: nobody would end it otherwise.
     """
     _end_orphan()
-    _handle(_end_job)
+    _handle(_end_job, _not_ignored())
     try:
         yield
     finally:
         _end_orphan()
-        _handle(lambda number, frame: remember(EXIT_CODES[signal.Signals(number)]))
+        _handle(lambda number, frame: remember(_exit_code(number)), [n.name for n in _former])
 
 
-def _handle(handler: Callable[[int, FrameType | None], None]) -> dict[signal.Signals, Any]:
+def _handle(handler: Callable[[int, FrameType | None], None], names: Iterable[str]) -> None:
     if threading.current_thread() is not threading.main_thread():
-        return {}
-    return {number: signal.signal(number, handler) for number in EXIT_CODES}
+        return
+    for name in names:
+        number = signal.Signals[name]
+        _former.setdefault(number, signal.getsignal(number))
+        signal.signal(number, handler)
+
+
+def _not_ignored() -> list[str]:
+    """Without SIGHUP under nohup."""
+    return [n for n in _EARLY if n != "SIGHUP" or signal.getsignal(signal.SIGHUP) != signal.SIG_IGN]
+
+
+def _is_done() -> bool:
+    return _job_is_done is not None and _job_is_done()
+
+
+def _exit_code(number: int) -> int:
+    return 130 if number == signal.SIGINT else 85
 
 
 def _end_orphan() -> None:
@@ -81,14 +119,19 @@ def _end_orphan() -> None:
 
 
 def _end_job(number: int, _frame: FrameType | None) -> None:
-    remember(EXIT_CODES[signal.Signals(number)])
+    remember(_exit_code(number))
+    if _is_done():
+        return
     raise Stopped(f"stopped by {signal.Signals(number).name} before training began")
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:
-    code = EXIT_CODES[signal.Signals(number)]
+    code = _exit_code(number)
     workers = multiprocessing.active_children()
     is_second_ctrl_c = number == signal.SIGINT and _code is not None
+    if _is_done() and not is_second_ctrl_c:
+        remember(code)
+        return
     if workers and not is_second_ctrl_c:
         if _code is None and number != signal.SIGINT:  # ctrl-C reaches all processes by itself
             for worker in workers:

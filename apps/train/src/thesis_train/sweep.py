@@ -5,6 +5,7 @@ import sys
 from argparse import Namespace
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from typing import Any
 
 from hydra._internal.callbacks import Callbacks
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -16,7 +17,7 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import JobStatus
 from hydra.errors import HydraException
 from hydra.types import HydraContext
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from thesis_facts.discovery import write_pointer
 from thesis_facts.errors import ConfigError, RunError, ThesisError
@@ -34,6 +35,7 @@ from thesis_facts.sweeps import (
 from thesis_train.application import compose_sweep, open_hydra
 from thesis_train.directories import job_directory
 from thesis_train.job import check_own_directory, record_failure, run_job
+from thesis_train.overrides import as_typed
 from thesis_train.ranks import refuse_several
 from thesis_train.stopping import Stopped, asked_to_stop
 from thesis_train.sweep_summary import has_unfinished, summarise_sweep
@@ -48,8 +50,8 @@ def start_sweep(hydra: Hydra, arguments: Namespace, name: str, overrides: list[s
     plan = SweepPlan(
         cwd=os.getcwd(),
         flags=_flags(arguments),
-        task=tuple(config.hydra.overrides.task),
-        hydra=tuple(config.hydra.overrides.hydra),
+        task=tuple(as_typed(config.hydra.overrides.task)),
+        hydra=tuple(as_typed(config.hydra.overrides.hydra)),
         points=_grid(hydra, config) if _is_grid(config) else None,
     )
     with run_lock(sweep_dir):
@@ -190,9 +192,10 @@ def _is_grid(config: DictConfig) -> bool:
 
 def _grid(hydra: Hydra, config: DictConfig) -> tuple[Point, ...]:
     """All points, in the order in which Hydra's basic sweeper numbers them."""
-    swept = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
+    sweeper: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=False)
+    swept = [f"{key}={value}" for key, value in (sweeper["params"] or {}).items()]
     parser = OverridesParser.create(config_loader=hydra.config_loader)
-    parsed = parser.parse_overrides([*swept, *config.hydra.overrides.task])
+    parsed = parser.parse_overrides([*swept, *as_typed(config.hydra.overrides.task)])
     (batch,) = BasicSweeper.split_arguments(parsed, max_batch_size=None)
     sweep_dir = config.hydra.sweep.dir
     return tuple(
