@@ -1,12 +1,16 @@
 """Configs of strangers can't run code, however they come in and wherever they name it."""
 
 import pickle
+from importlib import import_module
+from importlib.util import find_spec
+from inspect import isfunction
+from pkgutil import walk_packages
 
 import pytest
 from omegaconf import OmegaConf
 
 from command import QUICK
-from thesis_train.targets import UntrustedError, check_targets
+from thesis_train.targets import OURS, UntrustedError, check_targets
 
 
 @pytest.fixture
@@ -50,6 +54,25 @@ def callback(target: str, arguments: str = "path: MARK") -> str:
         "hydra: {hydra_logging: {handlers: {console: {stream: 'ext://mine.stream'}}}}",
         "hydra: {job: {env_set: {PATH: /theirs}}}",
         "data: {classifier: {signal_vs_background: {x: {_target_: os.mkdir}}}}",
+        # functions of ours that run or write what they are told to
+        callback("thesis_facts.builders._git", "_args_: [., -c, 'alias.x=!touch MARK', x]"),
+        callback("thesis_facts.durable.write_json", "path: MARK, content: {}"),
+        "data: {x: {_target_: thesis_facts.durable.write_json, path: MARK, content: {}}}",
+        # a key with a dot
+        "hydra: {callbacks: {'x.y': \"${oc.decode:'{_target_: os.mkdir, path: MARK}'}\"}}",
+        # sections that only appear when they are read
+        "evil: {x: {_target_: os.mkdir, path: MARK}}\nhydra: {callbacks: '${evil}'}",
+        "evil: {x: {_target_: os.mkdir, path: MARK}}\nhydra: {callbacks: {x: '${evil.x}'}}",
+        "evil: {x: {PATH: MARK}}\nhydra: {job: {env_set: '${evil.x}'}}",
+        "hydra: {callbacks: {x: '${hydra.env}'}}",
+        # a log file elsewhere, and what shells read of it
+        "hydra: {job_logging: {handlers: {file: {filename: MARK, delay: false}}}}",
+        "hydra: {job_logging: {handlers: {file: {filename: '${env.data_root}'}}}}",
+        "hydra: {job_logging: {handlers: {file: {'.': {baseFilename: MARK}}}}}",
+        "hydra: {job_logging: {formatters: {x: {class: logging.FileHandler, format: MARK}}}}",
+        # ext:// by its parts
+        'hydra: {job_logging: {handlers: {console: {stream: "${experiment.name}://this.s"}}}}',
+        'hydra: {job_logging: {handlers: {console: {stream: "${oc.decode:x}"}}}}',
     ],
 )
 @pytest.mark.parametrize("more", [(), ("--multirun", "general.trainer.seed=1,2")])
@@ -133,11 +156,50 @@ def test_a_pickled_job_is_refused(thesis_train, tmp_path, mark):
     [
         "hydra._internal.core_plugins.basic_launcher.BasicLauncher",
         "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher",
-        "thesis_train.sweep.continue_sweep",
     ],
 )
-def test_ours_and_hydras_own_pass(target):
-    check_targets(OmegaConf.create({"x": {"_target_": target}}))
+def test_hydras_own_pass(target):
+    check_targets(OmegaConf.create({"hydra": {"launcher": {"_target_": target}}}))
+
+
+def test_a_class_of_ours_passes_where_hydra_makes_nothing_of_it():
+    check_targets(OmegaConf.create({"x": {"_target_": "thesis_facts.sweeps.Point"}}))
+    with pytest.raises(UntrustedError):
+        check_targets(OmegaConf.create({"hydra": {"x": {"_target_": "thesis_facts.sweeps.Point"}}}))
+
+
+@pytest.mark.parametrize("hydra", ["${evil}", {"job": "${evil}"}, {"job": {"env_set": "${evil}"}}])
+def test_a_section_is_written_out(hydra):
+    with pytest.raises(UntrustedError):
+        check_targets(OmegaConf.create({"evil": {"PATH": "/theirs"}, "hydra": hydra}))
+
+
+def public_functions() -> list[str]:
+    """All functions of our packages that are installed here, by their names."""
+    found = []
+    for name in OURS:
+        if find_spec(name) is None:
+            continue
+        package = import_module(name)
+        for module in walk_packages(package.__path__, f"{name}."):
+            members = vars(import_module(module.name))
+            found += [f"{module.name}.{key}" for key, value in members.items() if isfunction(value)]
+    return found
+
+
+def test_no_function_of_ours_is_a_target():
+    functions = public_functions()
+    assert "thesis_facts.durable.write_json" in functions
+    for target in functions:
+        for key in ("x", "hydra"):
+            with pytest.raises(UntrustedError):
+                check_targets(OmegaConf.create({key: {"callbacks": {"_target_": target}}}))
+
+
+def test_an_interpolation_that_is_a_word_stays_one(thesis_train, tmp_path):
+    text = "hydra: {callbacks: {}, sweeper: {params: {general.trainer.seed: '${data.seed}'}}}"
+    done = thesis_train(*QUICK, *experiment(tmp_path, text), "--multirun")
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(

@@ -3,20 +3,25 @@
 Hydra makes objects of whatever `_target_` names and logging calls what its sections name. Where
 a config comes from matters little, an experiment file may come by mail, so all are checked, and
 each object by where it is defined: `thesis_data.h5.os.system` is spelt like ours and is not.
+
+What is checked is the config as it is written. What only becomes something else when it is read
+is refused where Hydra would make an object of it.
 """
 
 import re
+import sys
 from collections.abc import Iterator
 from importlib import import_module
-from types import FunctionType, MethodType
 from typing import Any
 
+from hydra.experimental.callback import Callback
+from hydra.plugins.launcher import Launcher
+from hydra.plugins.sweeper import Sweeper
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from thesis_facts.errors import ConfigError
 
-_OURS = (
+OURS = (
     "thesis_facts",
     "thesis_data",
     "thesis_arch",
@@ -25,19 +30,27 @@ _OURS = (
     "thesis_train",
     "thesis_report",
 )
-_PLUGINS = ("hydra._internal.core_plugins", "hydra_plugins", "optuna.samplers")
-_LOGGING = (
-    "logging.StreamHandler",
-    "logging.FileHandler",
-    "logging.NullHandler",
-    "logging.Formatter",
-    "colorlog.ColoredFormatter",
+_PLUGINS = (
+    "hydra._internal.core_plugins",
+    "hydra_plugins.hydra_joblib_launcher",
+    "hydra_plugins.hydra_optuna_sweeper",
+    "optuna.samplers",
 )
-_STREAMS = ("ext://sys.stdout", "ext://sys.stderr")
 
-# Parts of Hydra's config that it makes objects of.
-_INSTANTIATED = ("callbacks", "launcher", "sweeper", "job_logging", "hydra_logging")
-_SOLE_INTERPOLATION = re.compile(r"\$\{.*\}", re.DOTALL)
+# Parts of Hydra's config that it makes objects of, and that logging does.
+_INSTANTIATED = ("callbacks", "launcher", "sweeper")
+_LOGGING = ("job_logging", "hydra_logging")
+_CLASSES = {
+    "handlers": ("logging.StreamHandler", "logging.FileHandler", "logging.NullHandler"),
+    "formatters": ("logging.Formatter", "colorlog.ColoredFormatter"),
+}
+_STREAMS = ("ext://sys.stdout", "ext://sys.stderr")
+_LOG_FILE = "${hydra.runtime.output_dir}/train.log"
+
+_SOLE_INTERPOLATION = re.compile(r"\s*\$\{.*\}\s*", re.DOTALL)
+_REFERENCE = re.compile(r"\$\{([\w.]+)\}")
+
+_Path = tuple[str, ...]
 
 
 class UntrustedError(ConfigError):
@@ -53,59 +66,91 @@ def check_targets(config: DictConfig) -> None:
         Names the key and what it asks for.
     """
     plain = OmegaConf.to_container(config, resolve=False)
-    for key, value in _walk(plain):
-        name = key.rpartition(".")[2]
-        if name == "_target_":
-            _check_target(key, value)
-        elif _is_in_logging(key) and name in ("class", "()"):
-            if value not in _LOGGING:
-                _refuse(key, value)
-        elif _is_in_logging(key) and isinstance(value, str) and "ext://" in value:
-            if value not in _STREAMS:
-                _refuse(key, value)
-        elif key.startswith("hydra.job.env_set."):
-            _refuse(key, value)  # PATH and the like choose what runs
-        elif key == "hydra.sweeper.custom_search_space" and value is not None:
-            _refuse(key, value)  # the path of a function
-        elif _is_instantiated(key) and isinstance(value, str):
-            _check_interpolation(config, key, value)
+    for path, value in _walk(plain):
+        if not _is_harmless(plain, path, value):
+            raise UntrustedError(
+                "a config may not run code from elsewhere",
+                key=".".join(path),
+                found=value,
+                do="look at where it comes from; if you trust it, add trust=true to the command",
+            )
 
 
-def _walk(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+def _walk(value: Any, path: _Path = ()) -> Iterator[tuple[_Path, Any]]:
+    """All nodes. A path is no dotted string, since a key may hold a dot."""
+    if path:
+        yield path, value
     if isinstance(value, dict):
         for name, inner in value.items():
-            yield from _walk(inner, f"{key}.{name}" if key else str(name))
+            yield from _walk(inner, (*path, str(name)))
     elif isinstance(value, list):
         for number, inner in enumerate(value):
-            yield from _walk(inner, f"{key}[{number}]")
-    else:
-        yield key, value
+            yield from _walk(inner, (*path, str(number)))
 
 
-def _is_in_logging(key: str) -> bool:
-    return key.startswith(("hydra.job_logging.", "hydra.hydra_logging."))
+def _is_harmless(plain: Any, path: _Path, value: Any) -> bool:
+    if path[-1] == "_target_":
+        return _is_plugin(value) if path[0] == "hydra" else _is_our_class(value)
+    if path[0] != "hydra":
+        return True
+    section = path[1] if len(path) > 1 else None
+    if section in _LOGGING:
+        return _is_harmless_in_logging(path[2:], value)
+    if path[1:] in (("job", "env_set"), ("sweeper", "custom_search_space")):
+        return not value  # PATH and the like choose what runs; the other is the path of a function
+    if len(path) <= 2 or path == ("hydra", "job", "env_set") or section in _INSTANTIATED:
+        return _stays_what_it_is(plain, value)
+    return True
 
 
-def _is_instantiated(key: str) -> bool:
-    parts = key.split(".")
-    return parts[0] == "hydra" and len(parts) > 1 and parts[1] in _INSTANTIATED
-
-
-def _check_target(key: str, value: Any) -> None:
-    if not isinstance(value, str) or not _is_ours(value):
-        _refuse(key, value)
-
-
-def _is_ours(path: str) -> bool:
-    """Whether a dotted path leads to a class or function that is defined in our packages."""
-    if not path.startswith(tuple(f"{package}." for package in (*_OURS, *_PLUGINS))):
-        return False  # not even looked for: importing a module runs it
-    found = _resolve(path)
-    if isinstance(found, MethodType):
-        found = found.__func__
-    if not isinstance(found, type | FunctionType):
+def _is_harmless_in_logging(path: _Path, value: Any) -> bool:
+    """Logging takes a class, a stream or a file by name, and `.` sets any attribute."""
+    name = path[-1] if path else ""
+    if name in ("class", "()"):
+        return value in _CLASSES.get(path[0], ())
+    if name == ".":
         return False
-    return f"{found.__module__}.".startswith(tuple(f"{name}." for name in (*_OURS, *_PLUGINS)))
+    if name == "filename":
+        return value == _LOG_FILE
+    if not isinstance(value, str):
+        return True
+    return "${" not in value and ("://" not in value or value in _STREAMS)
+
+
+def _stays_what_it_is(plain: Any, value: Any) -> bool:
+    """False for an interpolation that may become a section, which nothing has looked at."""
+    if not isinstance(value, str) or not _SOLE_INTERPOLATION.fullmatch(value):
+        return True
+    reference = _REFERENCE.fullmatch(value)
+    if reference is None:
+        return False
+    found = plain
+    for name in reference[1].split("."):
+        found = found.get(name) if isinstance(found, dict) else None
+    if isinstance(found, str):
+        return "${" not in found
+    return isinstance(found, int | float)
+
+
+def _is_plugin(target: Any) -> bool:
+    """Whether it is the path of one of Hydra's launchers, sweepers or callbacks, or a sampler."""
+    found = _class(target, (*OURS, *_PLUGINS))
+    return found is not None and issubclass(found, (Launcher, Sweeper, Callback, *_samplers()))
+
+
+def _is_our_class(target: Any) -> bool:
+    return _class(target, OURS) is not None
+
+
+def _class(target: Any, packages: tuple[str, ...]) -> type | None:
+    """The class that a dotted path leads to, where it is defined in one of the packages."""
+    inside = tuple(f"{package}." for package in packages)
+    if not isinstance(target, str) or not target.startswith(inside):
+        return None  # not even looked for: importing a module runs it
+    found = _resolve(target)
+    if not isinstance(found, type) or not f"{found.__module__}.".startswith(inside):
+        return None
+    return found
 
 
 def _resolve(path: str) -> Any:
@@ -122,22 +167,7 @@ def _resolve(path: str) -> Any:
     return None
 
 
-def _check_interpolation(config: DictConfig, key: str, value: str) -> None:
-    """A value that only becomes a section when it is read has not been checked."""
-    if not _SOLE_INTERPOLATION.fullmatch(value):
-        return
-    try:
-        found = OmegaConf.select(config, key)
-    except OmegaConfBaseException:
-        _refuse(key, value)
-    if not isinstance(found, str | int | float | None):
-        _refuse(key, value)
-
-
-def _refuse(key: str, value: Any) -> None:
-    raise UntrustedError(
-        "a config may not run code from elsewhere",
-        key=key,
-        found=value,
-        do="look at where it comes from; if you trust it, add trust=true to the command",
-    )
+def _samplers() -> tuple[type, ...]:
+    """Optuna's base class, where a sampler was just looked for and so is loaded."""
+    optuna = sys.modules.get("optuna.samplers")
+    return () if optuna is None else (optuna.BaseSampler,)
