@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,21 @@ class Packing:
         batch, length = self.mask.shape
         rows = packed.new_zeros(batch * length, *packed.shape[1:])
         return rows.index_copy(0, self.index, packed).unflatten(0, (batch, length))
+
+
+_ROWS = 64
+
+
+def with_spare_rows(tokens: Tensor) -> Tensor:
+    """[N, D] -> [N + k, D] with k < 64 rows of zeros at the end, on CPUs.
+
+    oneDNN compiles a kernel for each number of rows, which takes longer than to use it in all
+    layers of a small model; so let there be few such numbers. Nothing looks at the spare rows, and
+    no gradient comes from them.
+    """
+    if tokens.device.type != "cpu":
+        return tokens
+    return functional.pad(tokens, (0, 0, 0, -len(tokens) % _ROWS))
 
 
 @dataclass(frozen=True)

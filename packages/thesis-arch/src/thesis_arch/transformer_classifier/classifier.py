@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from thesis_arch.blocks import Blocks
 from thesis_arch.data_spec import DataSpec
 from thesis_arch.events import Events
-from thesis_arch.packing import Packing, Sequence, join
+from thesis_arch.packing import Packing, Sequence, join, with_spare_rows
 from thesis_arch.transformer_classifier.attention.layout import AttentionLayout
 from thesis_arch.transformer_classifier.attention_biases import AttentionBias
 from thesis_arch.transformer_classifier.config import ClassifierSpec
@@ -79,12 +79,13 @@ class TransformerClassifier(nn.Module):
         objects = Packing.of(batch.mask)
         cont = objects.pack(batch.tokens_cont)
         sequence = self._sequence(cont, objects.pack(batch.tokens_id), batch)
-        blocks, x = Blocks.of(sequence.packing), sequence.tokens
+        blocks, n_tokens = Blocks.of(sequence.packing), len(sequence.tokens)
         bias = self.attention_bias(cont, batch.mask, blocks, sequence.objects)
         layout = AttentionLayout.of(blocks, self.config.model.heads, bias)
+        x = with_spare_rows(sequence.tokens)
         for block in self.blocks:
             x = block(x, layout)
-        return self.pool(self.final_norm(x), sequence.packing)
+        return self.pool(self.final_norm(x[:n_tokens]), sequence.packing)
 
     @torch.no_grad()
     def event_scores(self, batch: Events) -> dict[str, Tensor]:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
 from thesis_arch.blocks import Blocks
 from thesis_arch.dropout import ByteDropout
@@ -62,7 +63,7 @@ def attend_packed(
     Parameters
     ----------
     qkv : Tensor
-        [N, 3 * H * d] queries, keys and values of the packed tokens.
+        [N + k, 3 * H * d] queries, keys and values of the packed tokens; k spare rows follow.
     rows : HeadRows
         Their places.
     biases : sequence of Tensor
@@ -75,9 +76,9 @@ def attend_packed(
     Returns
     -------
     Tensor
-        [N, H * d].
+        [N + k, H * d], zero in spare rows.
     """
-    if len(qkv) == 0:  # a batch without a single token
+    if len(rows.result_from) == 0:  # a batch without a single token
         return qkv[:, : qkv.shape[1] // 3]
     return _PackedAttention.apply(qkv, rows, heads, dropout, *biases)
 
@@ -90,7 +91,7 @@ class _PackedAttention(torch.autograd.Function):
     def forward(
         ctx: Any, qkv: Tensor, rows: HeadRows, heads: int, dropout: ByteDropout, *biases: Tensor
     ) -> Tensor:
-        n_tokens, width = qkv.shape
+        n_rows, width = qkv.shape
         channels = width // (3 * heads)
         scale = 1 / math.sqrt(channels)
         spread = qkv.reshape(-1, channels).index_select(0, rows.fill_from).unflatten(0, (3, -1))
@@ -114,7 +115,7 @@ class _PackedAttention(torch.autograd.Function):
         ctx.save_for_backward(spread, mixed, *weights, *dropped)
         ctx.rows, ctx.heads, ctx.scale = rows, heads, scale
         ctx.bias_shapes = [bias.shape for bias in biases]
-        return mixed.index_select(0, rows.result_from).view(n_tokens, -1)
+        return _filled_up(mixed.index_select(0, rows.result_from).view(-1, width // 3), n_rows)
 
     @staticmethod
     @once_differentiable
@@ -124,9 +125,9 @@ class _PackedAttention(torch.autograd.Function):
         shapes = ctx.bias_shapes
         channels = spread.shape[-1]
         d_mixed = torch.zeros_like(mixed)
-        d_mixed.index_copy_(
-            0, ctx.rows.result_from.long(), gradient.to(mixed.dtype).reshape(-1, channels)
-        )
+        n_tokens = len(ctx.rows.result_from) // ctx.heads
+        d_tokens = gradient[:n_tokens].to(mixed.dtype).reshape(-1, channels)
+        d_mixed.index_copy_(0, ctx.rows.result_from.long(), d_tokens)
         along = (d_mixed * mixed).sum(-1)  # sum over keys of P dP, one a query
         d_spread = torch.empty_like(spread)
         d_biases: list[Tensor | None] = []
@@ -149,4 +150,10 @@ class _PackedAttention(torch.autograd.Function):
             start = stop
         d_spread[0].mul_(ctx.scale)
         d_qkv = d_spread.view(-1, channels).index_select(0, ctx.rows.gradient_from)
-        return d_qkv.view(len(gradient), -1), None, None, None, *d_biases
+        d_qkv = _filled_up(d_qkv.view(n_tokens, -1), len(gradient))
+        return d_qkv, None, None, None, *d_biases
+
+
+def _filled_up(rows: Tensor, n_rows: int) -> Tensor:
+    """With rows of zeros at the end."""
+    return functional.pad(rows, (0, 0, 0, n_rows - len(rows)))
