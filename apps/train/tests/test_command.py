@@ -82,6 +82,19 @@ def test_a_mistyped_key_leaves_no_run_behind(thesis_train, tmp_path):
     assert runs_in(tmp_path) == []
 
 
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_folder_of_the_user_is_not_removed(thesis_train, tmp_path, exists):
+    mine = tmp_path / "q"
+    if exists:
+        (mine / ".hydra").mkdir(parents=True)
+        (mine / "train.log").write_text("mine")
+    done = thesis_train(*QUICK, f"hydra.run.dir={mine}", "general.trainer.lr=-1")
+    assert done.returncode == 1
+    assert mine.is_dir()
+    if exists:
+        assert (mine / "train.log").read_text() == "mine"
+
+
 def test_a_mistyped_key_never_removes_what_was_there_before(thesis_train, tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     done = thesis_train(*QUICK, "hydra.run.dir=.", "+general.trainer.epohcs=3")

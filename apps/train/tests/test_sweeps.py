@@ -10,6 +10,7 @@ import pytest
 
 from command import LONG, QUICK, run, start
 from thesis_facts import run_lock, sweep_progress
+from thesis_train.job import record_failure
 
 # Four points of about a tenth of a second, one of which can't be right.
 POINTS = (
@@ -283,3 +284,35 @@ def test_a_point_that_was_killed_while_it_wrote_its_first_fact_goes_on(tmp_path,
     done = run(tmp_path, "--continue", str(sweep_in(tmp_path)))
     assert done.returncode == 0, done.stderr
     assert states(sweep_in(tmp_path)) == ["complete", "complete"]
+
+
+@pytest.mark.parametrize("words", [["--continue", "SWEEP"], ["--continue=SWEEP"]])
+def test_a_sweep_goes_on_from_another_folder(finished, words):
+    sweep = sweep_in(finished)
+    there = finished / "there"
+    there.mkdir()
+    given = f"../outputs/multiruns/{sweep.name}"
+    done = run(there, *[word.replace("SWEEP", given) for word in words])
+    assert done.returncode == 1
+    assert f"--continue {sweep}" in done.stdout  # pasteable there
+    assert f"inputs.sweep_dir={sweep}" in done.stdout
+
+
+def test_a_sweep_whose_folder_is_gone_says_so(finished):
+    sweep = sweep_in(finished)
+    plan = json.loads((sweep / "sweep.json").read_text())
+    (sweep / "sweep.json").write_text(json.dumps(plan | {"cwd": str(finished / "gone")}))
+    done = run(finished, "--continue", str(sweep))
+    assert f"{finished / 'gone'}, where this sweep was started, is gone" in done.stderr
+    assert f"--continue outputs/multiruns/{sweep.name}" in done.stdout
+
+
+def test_a_failure_is_not_recorded_in_the_run_of_another_process(finished):
+    complete, crashed = (Path(p.point.run_dir) for p in sweep_progress(sweep_in(finished)))
+    before = (complete / "facts" / "events.jsonl").read_text()
+    record_failure(complete, ValueError("already holds a run"))
+    assert (complete / "facts" / "events.jsonl").read_text() == before
+    (crashed / "facts" / "events.jsonl").unlink()
+    with run_lock(crashed):
+        record_failure(crashed, ValueError("too late"))
+    assert not (crashed / "facts" / "events.jsonl").exists()

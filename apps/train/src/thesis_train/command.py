@@ -13,7 +13,8 @@ from thesis_train.job import run_job
 from thesis_train.overrides import config_dirs, normalise, take_trust
 from thesis_train.ranks import leave_with
 from thesis_train.spelling import check_spelling
-from thesis_train.sweep import continue_sweep, start_sweep
+from thesis_train.summary import typed_here
+from thesis_train.sweep import continue_sweep, is_continue, start_sweep
 
 _CONFIG_NAME = "config"
 
@@ -22,8 +23,9 @@ def run_command(arguments: list[str]) -> None:
     """Run it; a mistake ends in `SystemExit` with one message."""
     words, trusted = take_trust(arguments)
     register_resolvers()
+    typed_here()
     try:
-        if "--continue" in words:
+        if any(is_continue(word) for word in words):
             said_plainly(lambda: continue_sweep(words, trusted))
         else:
             words = _checked(normalise(words))

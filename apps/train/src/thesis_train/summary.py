@@ -9,6 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from thesis_train.stopping import in_worker
+
+_typed_in: Path | None = None  # where the command was typed, if it works in another folder
+
 _WORKING_POINTS = ("0.3", "0.5", "0.7")
 
 
@@ -25,9 +29,27 @@ def summarise(results: Mapping[str, Any], run_dir: str) -> str:
     return "\n".join(lines)
 
 
+def work_in(folder: str) -> None:
+    """Change the working directory, while `shown` stays with where the user is."""
+    global _typed_in
+    _typed_in = Path.cwd()
+    os.chdir(folder)
+
+
+def typed_here() -> None:
+    """Forget an earlier command of this process."""
+    global _typed_in
+    _typed_in = None
+
+
 def shown(path: Path) -> str:
-    """Relative to the working directory where it is below it: short, and still pasteable."""
-    here = Path.cwd()
+    """Relative to where the user is, if it is below it: short, and still pasteable.
+
+    Absolute in a worker of a sweep, which does not know where that is.
+    """
+    if in_worker():
+        return str(path)
+    here = _typed_in or Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 

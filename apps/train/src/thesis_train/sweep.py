@@ -38,6 +38,7 @@ from thesis_train.job import check_own_directory, record_failure, run_job
 from thesis_train.overrides import as_typed
 from thesis_train.ranks import refuse_several
 from thesis_train.stopping import Stopped, asked_to_stop
+from thesis_train.summary import work_in
 from thesis_train.sweep_summary import has_unfinished, summarise_sweep
 
 
@@ -67,6 +68,11 @@ def start_sweep(hydra: Hydra, arguments: Namespace, name: str, overrides: list[s
                 print(summarise_sweep(sweep_dir, sweep_progress(sweep_dir)))
 
 
+def is_continue(word: str) -> bool:
+    """Whether a word of the command is `--continue` or `--continue=SWEEP_DIR`."""
+    return word.partition("=")[0] == "--continue"
+
+
 def continue_sweep(words: list[str], trusted: bool) -> None:
     """`thesis-train --continue SWEEP_DIR`: run the points of a sweep that are not done."""
     refuse_several()
@@ -81,7 +87,12 @@ def continue_sweep(words: list[str], trusted: bool) -> None:
             do="give the command again; a sweeper with a storage goes on from there",
         )
     if os.path.isdir(plan.cwd):
-        os.chdir(plan.cwd)  # relative paths among the overrides start there
+        work_in(plan.cwd)  # relative paths among the overrides start there
+    else:
+        print(
+            f"{plan.cwd}, where this sweep was started, is gone: relative paths start here",
+            file=sys.stderr,
+        )
     overrides = [
         *plan.task,
         *_hydra_overrides(plan.hydra, given),
@@ -205,11 +216,13 @@ def _grid(hydra: Hydra, config: DictConfig) -> tuple[Point, ...]:
 
 
 def _parse(words: list[str]) -> tuple[str, list[str]]:
-    others = list(words)
-    position = others.index("--continue")
-    if position + 1 == len(others):
+    position = next(number for number, word in enumerate(words) if is_continue(word))
+    _, _, sweep_dir = words[position].partition("=")
+    others = words[:position] + words[position + 1 :]
+    if not sweep_dir and position < len(others):
+        sweep_dir = others.pop(position)
+    if not sweep_dir:
         raise ConfigError("which sweep?", key="--continue", expected="the directory of a sweep")
-    _, sweep_dir = others.pop(position), others.pop(position)
     for word in others:
         if not word.startswith(("hydra.launcher", "hydra/launcher")):
             raise ConfigError(
