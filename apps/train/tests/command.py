@@ -83,6 +83,12 @@ def run(folder: Path, *arguments: str) -> Done:
     return start(folder, *arguments).end()
 
 
+def sweep_in(folder: Path) -> Path:
+    """The one sweep that commands made in a folder."""
+    (sweep,) = (folder / "outputs" / "multiruns").glob("exp_*")
+    return sweep
+
+
 class Server:
     """Starts commands: see `warm_start`."""
 
