@@ -5,6 +5,9 @@
 Both train the same model on the same batches with the same updater and validate it once, in turn.
 `fit` adds facts, metrics of both splits, progress, checkpoints inside the epoch (every 5 s here,
 600 s by default) and at its end.
+
+On a machine whose speed changes by ten per cent from minute to minute that difference says little.
+So the services are timed alone too: the same `fit` with steps that compute nothing.
 """
 
 from __future__ import annotations
@@ -14,10 +17,13 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
+from thesis_data.events import EventBatch
 from thesis_data.loading import EventData, load_events
 from thesis_loops.classification import (
     begin_facts,
@@ -58,6 +64,12 @@ def main() -> None:
                 + ", ".join(f"{values[-1]:+.1f}% {clock}" for clock, values in overhead.items()),
                 flush=True,
             )
+        idle = [timed(config, data, folder, services)["wall"] for _ in range(3)]
+        whole = timed(config, data, folder, bare)["wall"]
+        print(
+            f"services alone {statistics.median(idle):.2f} s ({min(idle):.2f} to {max(idle):.2f}):"
+            f" {100 * statistics.median(idle) / whole:.1f}% of {whole:.2f} s"
+        )
     print(f"{arguments.events} events, {arguments.size}, median and range:")
     for clock, values in overhead.items():
         print(
@@ -109,6 +121,18 @@ def timed(
 def engine(run: Run, job: Job) -> None:
     """As a loop does it."""
     fit(run, job)
+
+
+def services(run: Run, job: Job) -> None:
+    """All that `fit` does around steps that compute nothing."""
+
+    def idle(batch: EventBatch) -> StepOutput:
+        outputs = {"logits": torch.randn(len(batch), 2), "label": batch.label}
+        return StepOutput(torch.rand(()), len(batch), outputs)
+
+    updater = copy(job.updater)
+    updater.update = idle
+    fit(run, replace(job, updater=updater, evaluate=idle))
 
 
 def bare(run: Run, job: Job) -> None:

@@ -112,6 +112,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20, help="steps of one measurement")
     parser.add_argument("--repeats", type=int, default=7, help="measurements of each loop")
     parser.add_argument("--bias", action="store_true", help="with the Lorentz-scalar bias")
+    parser.add_argument(
+        "--precision", choices=PRECISIONS, nargs="+", default=["medium"], help="of our loop"
+    )
     parser.add_argument("--losses", type=int, metavar="EPOCHS", help="compare losses instead")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="for --losses")
     options = parser.parse_args()
@@ -122,14 +125,16 @@ def main() -> None:
         data = load_events(DataConfig(path=path))
     print(f"{torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}")
     if options.losses:
-        compare_losses(data, options.losses, options.seeds, options.bias)
+        compare_losses(data, options.precision, options.losses, options.seeds, options.bias)
     else:
-        compare_rates(data, options.steps, options.repeats, options.bias)
+        compare_rates(data, options.precision, options.steps, options.repeats, options.bias)
 
 
-def compare_rates(data: EventData, n_steps: int, repeats: int, bias: bool) -> None:
+def compare_rates(
+    data: EventData, precisions: list[str], n_steps: int, repeats: int, bias: bool
+) -> None:
     """Events a second of the dense loop and of ours at each precision, in turn."""
-    ours = {precision: _ours(data, precision, bias, seed=0) for precision in PRECISIONS}
+    ours = {precision: _ours(data, precision, bias, seed=0) for precision in precisions}
     dense = DenseClassifier(next(iter(ours.values()))[0].model)
     optimiser = torch.optim.AdamW(dense.parameters(), lr=LR, weight_decay=0.01)
     dense_rate(dense, optimiser, data.train, 0, 3)
@@ -156,12 +161,14 @@ def compare_rates(data: EventData, n_steps: int, repeats: int, bias: bool) -> No
         )
 
 
-def compare_losses(data: EventData, epochs: int, seeds: list[int], bias: bool) -> None:
+def compare_losses(
+    data: EventData, precisions: list[str], epochs: int, seeds: list[int], bias: bool
+) -> None:
     """Validation loss after `epochs`, of the dense loop and of ours at each precision."""
-    losses: dict[str, list[float]] = {"dense": [], **{precision: [] for precision in PRECISIONS}}
+    losses: dict[str, list[float]] = {"dense": [], **{precision: [] for precision in precisions}}
     n_steps = steps_per_epoch(data.train, BATCH_SIZE)
     for seed in seeds:
-        for precision in PRECISIONS:
+        for precision in precisions:
             updater, numerics = _ours(data, precision, bias, seed, n_steps * epochs)
             torch.set_float32_matmul_precision(numerics.matmul_precision)
             for epoch in range(epochs):
