@@ -27,7 +27,7 @@ from thesis_loops.engine.signals import Interrupted
 from thesis_train.directories import is_reserved, job_number
 from thesis_train.dispatch import find_loop
 from thesis_train.overrides import as_typed
-from thesis_train.ranks import is_main, leave_with, mute_others, on_rank_zero
+from thesis_train.ranks import is_main, leave_with, meet, mute_others, on_rank_zero
 from thesis_train.stopping import (
     Stopped,
     asked_to_stop,
@@ -56,15 +56,7 @@ def run_job(cfg: DictConfig) -> float | None:
     with open_dict(cfg):
         cfg.run_dir = str(run_dir)
     try:
-        config = check_config(cfg)
-        if config.resume is not None and given is None:
-            raise ConfigError(
-                "nothing to go on with",
-                key="resume",
-                found=config.resume,
-                do="name the run with run_dir=…",
-            )
-        return _train(cfg, config, run_dir)
+        return _train(cfg, _check_alone(cfg, given), run_dir)
     except Interrupted as stop:
         if is_main():
             print(f"\n{stop}:\n  {_resume_command(run_dir)}", file=sys.stderr)
@@ -74,6 +66,23 @@ def run_job(cfg: DictConfig) -> float | None:
     finally:
         if is_main() and is_reserved(run_dir) and _never_began(run_dir):
             shutil.rmtree(run_dir)
+
+
+def _check_alone(cfg: DictConfig, given: str | None) -> RunConfig:
+    """The config of a job that is no sweep's; all ranks refuse it at the same point."""
+    try:
+        config = check_config(cfg)
+        if config.resume is not None and given is None:
+            raise ConfigError(
+                "nothing to go on with",
+                key="resume",
+                found=config.resume,
+                do="name the run with run_dir=…",
+            )
+    except ConfigError:
+        meet()  # Hydra on a slower rank would make the directory again that rank 0 removes
+        raise
+    return config
 
 
 def _run_job_of_sweep(cfg: DictConfig) -> float | None:

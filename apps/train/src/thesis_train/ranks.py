@@ -20,6 +20,14 @@ def on_rank_zero(act: Callable[[], T]) -> T:
     return from_rank_zero(act)
 
 
+def meet() -> None:
+    """Wait until all ranks are here."""
+    if n_ranks() > 1:
+        from thesis_loops.engine.distributed import highest
+
+        highest(0)
+
+
 def is_main() -> bool:
     """Whether this process is the one that speaks."""
     return rank() == 0
