@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any
 
 from thesis_facts.errors import ThesisError
+from thesis_loops.engine.signals import EXIT_CHECKPOINTED, EXIT_CTRL_C
 
 # All that `stop_signals` may name, known before there is a config. Not SIGTSTP, which is ctrl-Z,
 # until a config asks for it.
@@ -109,7 +110,7 @@ def _is_done() -> bool:
 
 
 def _exit_code(number: int) -> int:
-    return 130 if number == signal.SIGINT else 85
+    return EXIT_CTRL_C if number == signal.SIGINT else EXIT_CHECKPOINTED
 
 
 def _end_orphan() -> None:

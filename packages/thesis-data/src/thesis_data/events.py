@@ -58,13 +58,11 @@ class EventBatch:
     def __len__(self) -> int:
         return len(self.tokens_id)
 
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> "EventBatch":
+    def to(self, device: torch.device | str) -> "EventBatch":
         """The same batch on another device."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         moved = {
-            name: value.to(device, non_blocking=non_blocking)
-            for name, value in values.items()
-            if isinstance(value, Tensor)
+            name: value.to(device) for name, value in values.items() if isinstance(value, Tensor)
         }
         return replace(self, **moved)
 

@@ -169,7 +169,7 @@ class _Fit:
     def _close_epoch(self) -> None:
         self.run.recorder.at(self.epoch, None)
         with self.job.updater.evaluating():
-            validation = self._validate().over_ranks()
+            validation = distributed.together(self._validate).over_ranks()
             arrays = validation.arrays()
             whole = self.tally.over_ranks()
             result = distributed.from_rank_zero(partial(self._judge, whole, validation, arrays))
@@ -186,14 +186,7 @@ class _Fit:
         self.run.stop.raise_for(self.asked)
 
     def _validate(self) -> Tally:
-        tally, error = Tally(), None
-        try:
-            batches = self.job.val_batches()
-            tally = evaluate_all(self.run, self.job, batches, self._check_validation)
-        except NonFiniteError as found:
-            error = found
-        distributed.fail_together(error)
-        return tally
+        return evaluate_all(self.run, self.job, self.job.val_batches(), self._check_validation)
 
     def _judge(
         self, training: Tally, validation: Tally, arrays: Mapping[str, np.ndarray]
