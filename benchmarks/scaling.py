@@ -30,7 +30,9 @@ from thesis_loops.engine.optimisation import GradientUpdate, StepOutput
 from thesis_loops.engine.settings import TrainerSettings
 
 BATCH_SIZE = 256
-SIZES = Path(__file__).parents[1] / "configs" / "classifier" / "model_size"
+CLASSIFIER = Path(__file__).parents[1] / "configs" / "classifier"
+MODEL = CLASSIFIER / "model" / "transformer_classifier.yaml"
+SIZES = CLASSIFIER / "model_size"
 DEFAULT = "s200k"
 
 
@@ -58,19 +60,9 @@ def random_split(n_events: int, n_objects: int) -> EventSplit:
 def build(size: str, split: EventSplit) -> GradientUpdate:
     """A model of this size with its optimiser."""
     spec = DataSpec(split.tokens_id.shape[1], split.cont_features, ("background", "4t"))
-    shape = yaml.safe_load((SIZES / f"{size}.yaml").read_text())
-    lorentz = {"features": ("m2",), "hidden_dim": 8, "per_head": False, "sparse_gating": False}
-    model_config = {
-        "name": "transformer_classifier",
-        "dropout": 0.1,
-        "tokenizer": {"name": "identity", "id_embed_dim": 8},
-        "attention": {"type": "standard", "dropout": 0.0},
-        "head": {"type": "linear", "pooling": "cls"},
-        "attention_biases": "none",
-        "bias_config": {"lorentz_scalar": lorentz},
-        **shape,
-    }
-    config = {"model": model_config, "globals": {"include_met": True}, "norm": "zscore"}
+    options = yaml.safe_load(MODEL.read_text())
+    options |= yaml.safe_load((SIZES / f"{size}.yaml").read_text())
+    config = {"model": options, "globals": {"include_met": True}, "norm": "zscore"}
     model = TransformerClassifier(ClassifierSpec.model_validate(config), spec)
     model.fit_statistics(eval_batches(split, 4096))
     settings = _settings()

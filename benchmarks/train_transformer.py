@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
+import yaml
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -36,6 +37,9 @@ from thesis_loops.engine.optimisation import GradientUpdate, StepOutput
 from thesis_loops.engine.schedule import learning_rate
 from thesis_loops.engine.seeds import seed_step
 from thesis_loops.engine.settings import TrainerSettings
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+MODEL = CONFIGS / "classifier" / "model" / "transformer_classifier.yaml"
 
 DIM, DEPTH, HEADS, MLP_DIM, DROPOUT = 64, 6, 8, 128, 0.1
 BATCH_SIZE, LR = 256, 1e-3
@@ -233,27 +237,15 @@ def _ours(
 
 
 def _spec(bias: bool) -> ClassifierSpec:
-    lorentz = {
-        "features": ("log_m2", "log_kt", "deltaR", "z"),
-        "hidden_dim": 16,
-        "per_head": True,
-        "sparse_gating": False,
-    }
-    model = {
-        "name": "transformer_classifier",
-        "dim": DIM,
-        "depth": DEPTH,
-        "heads": HEADS,
-        "mlp_dim": MLP_DIM,
-        "dropout": DROPOUT,
-        "tokenizer": {"name": "identity", "id_embed_dim": 8},
-        "attention": {"type": "standard", "dropout": DROPOUT},
-        "head": {"type": "linear", "pooling": "cls"},
-        "attention_biases": "lorentz_scalar" if bias else "none",
-        "bias_config": {"lorentz_scalar": lorentz},
-    }
+    options = yaml.safe_load(MODEL.read_text())
+    options |= {"dim": DIM, "depth": DEPTH, "heads": HEADS, "mlp_dim": MLP_DIM, "dropout": DROPOUT}
+    options["attention"]["dropout"] = DROPOUT
+    options["attention_biases"] = "lorentz_scalar" if bias else "none"
+    options["bias_config"]["lorentz_scalar"] |= {
+        "features": ["log_m2", "log_kt", "deltaR", "z"], "hidden_dim": 16, "per_head": True
+    }  # fmt: skip
     return ClassifierSpec.model_validate(
-        {"model": model, "globals": {"include_met": False}, "norm": "zscore"}
+        {"model": options, "globals": {"include_met": False}, "norm": "zscore"}
     )
 
 

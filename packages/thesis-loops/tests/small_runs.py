@@ -5,6 +5,17 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+from omegaconf import OmegaConf
+
+CONFIGS = Path(__file__).parents[3] / "configs"
+
+
+def options(name: str, **changes: Any) -> dict[str, Any]:
+    """The options of a model as `configs/` has them, but for these changes."""
+    config = OmegaConf.load(CONFIGS / "classifier" / "model" / f"{name}.yaml")
+    return OmegaConf.to_container(OmegaConf.merge(config, changes))  # type: ignore[return-value]
+
+
 TRAINER: dict[str, Any] = {
     "epochs": 3,
     "batch_size": 32,
@@ -59,26 +70,23 @@ TRANSFORMER: dict[str, Any] = {
     "objective": "best_val_auroc",
     "data": {"kind": "events", "augment": {"phi_rotation": True, "eta_flip": True}},
     "classifier": {
-        "model": {
-            "name": "transformer_classifier",
-            "dim": 16,
-            "depth": 1,
-            "heads": 2,
-            "mlp_dim": 16,
-            "dropout": 0.1,
-            "tokenizer": {"name": "identity", "id_embed_dim": 4},
-            "attention": {"type": "standard", "dropout": 0.1},
-            "head": {"type": "linear", "pooling": "cls"},
-            "attention_biases": "lorentz_scalar",
-            "bias_config": {
+        "model": options(
+            "transformer_classifier",
+            dim=16,
+            depth=1,
+            heads=2,
+            mlp_dim=16,
+            tokenizer={"id_embed_dim": 4},
+            attention={"dropout": 0.1},
+            attention_biases="lorentz_scalar",
+            bias_config={
                 "lorentz_scalar": {
                     "features": ["log_m2", "deltaR"],
                     "hidden_dim": 4,
                     "per_head": True,
-                    "sparse_gating": False,
                 }
             },
-        },
+        ),
         "globals": {"include_met": True},
         "trainer": TRAINER
         | {"label_smoothing": 0.0, "class_weights": "none", "metrics": ["acc", "auroc", "f1"]},

@@ -11,7 +11,7 @@ from thesis_arch.physics.four_momentum import FourMomentum
 from thesis_arch.physics.pairwise import NEEDS_ENERGY, Pairs, pairwise_features
 from thesis_arch.statistics import Standardise
 from thesis_arch.transformer_classifier.attention_biases.lorentz_scalar import LorentzScalarBias
-from thesis_arch.transformer_classifier.config import TransformerConfig, bias_names
+from thesis_arch.transformer_classifier.config import TransformerConfig
 
 
 class AttentionBias(nn.Module):
@@ -32,7 +32,7 @@ class AttentionBias(nn.Module):
         self.spec = spec
         self.biases = nn.ModuleDict()
         self.features: tuple[str, ...] = ()
-        if "lorentz_scalar" in bias_names(config.attention_biases):
+        if "lorentz_scalar" in config.biases:
             lorentz = config.bias_config.lorentz_scalar
             self.features = _available(lorentz.features, spec)
             if self.features:

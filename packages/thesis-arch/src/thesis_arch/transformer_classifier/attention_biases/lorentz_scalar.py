@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from thesis_arch.transformer_classifier.config import LorentzScalarConfig
+from thesis_arch.transformer_classifier.bias_config import LorentzScalarConfig
 
 _INITIAL_GATE = 0.1  # tanh(0) = 0 would also stop the gradient of the MLP behind it
 
