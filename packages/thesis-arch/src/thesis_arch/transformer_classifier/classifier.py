@@ -9,13 +9,13 @@ from torch import Tensor, nn
 from thesis_arch.blocks import Blocks
 from thesis_arch.data_spec import DataSpec
 from thesis_arch.events import Events
+from thesis_arch.inputs import MetInputs, ObjectInputs
 from thesis_arch.packing import Packing, Sequence, join, with_spare_rows
 from thesis_arch.transformer_classifier.attention.layout import AttentionLayout
 from thesis_arch.transformer_classifier.attention_biases import AttentionBias
 from thesis_arch.transformer_classifier.config import ClassifierSpec
 from thesis_arch.transformer_classifier.encoder_block import EncoderBlock
 from thesis_arch.transformer_classifier.heads import HEADS
-from thesis_arch.transformer_classifier.inputs import MetInputs, ObjectInputs
 from thesis_arch.transformer_classifier.pooling import POOLINGS
 from thesis_arch.transformer_classifier.tokenizers import TOKENIZERS
 
