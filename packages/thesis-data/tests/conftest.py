@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from thesis_data.h5 import Layout
+from thesis_data.layout import Layout
 
 # a busy machine is no failure, so no deadline
 settings.register_profile("thesis-data", deadline=None, max_examples=40)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from thesis_data.config import DataConfig
-from thesis_data.h5 import Layout
+from thesis_data.layout import Layout
 from thesis_data.loading import load_events
 from thesis_facts.errors import DataError
 
@@ -128,7 +128,7 @@ def test_values_that_are_not_finite(datasets, write, value, column):
 def test_unknown_object_ids(datasets, write, value):
     arrays = datasets()
     path = write(arrays, X_train=changed(arrays["X_train"], 70, 0, value))
-    refuse(path, f"{value:g} in row 70", r"0 \(padding\) to 7 \(photon\)")
+    refuse(path, f"{value:g} in row 70", "0 to 7 in columns 0 to 17")
 
 
 @pytest.mark.parametrize("value", [0, 6, 2.5, np.nan])

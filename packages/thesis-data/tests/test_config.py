@@ -121,3 +121,37 @@ def test_configuration_and_command_line_need_no_torch():
     code = "import sys, thesis_data.config, thesis_data.cli; print('torch' in sys.modules)"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert answer.stdout.strip() == "False", answer.stderr
+
+
+BINNED = {"tokenization": "binned", "norm": "none", "cont_features": []}
+
+
+@pytest.mark.parametrize("order", ["input_order", "shuffled"])
+def test_binned_tokens_come_in_input_order_or_shuffled(order):
+    assert DataConfig(**BINNED, token_order=order).cont_features == ()
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"cont_features": [1, 2]}, "cont_features must be []"),
+        ({"norm": "zscore"}, "norm must be none"),
+        ({"token_order": "pt_ordered"}, "token_order must be input_order or shuffled"),
+        ({"sort_tokens_by": "pt"}, "token_order must be input_order or shuffled"),
+        ({"augment": {"phi_rotation": True}}, "augment must be off"),
+        ({"globals": {"present": False}}, "globals.present must be true"),
+        ({"synthetic": {"n_events": 10}}, "make a toy file and bin it"),
+    ],
+)
+def test_what_needs_numbers_is_refused_of_binned_tokens(keys, said):
+    with pytest.raises(ValidationError) as caught:
+        DataConfig(**(BINNED | keys))
+    text = str(explain(caught.value, DataConfig, "data"))
+    assert said in text
+    assert "whole numbers" in text
+    assert "data=h5_tokens_binned" in text
+
+
+def test_direct_tokens_have_a_feature():
+    with pytest.raises(ValidationError, match="choose some of 0 E"):
+        DataConfig(cont_features=[])

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from thesis_data.config import DataConfig
-from thesis_data.h5 import Layout
+from thesis_data.layout import Layout
 from thesis_data.loading import load_events
 from thesis_facts.errors import DataError
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thesis_data.h5 import Layout
+from thesis_data.layout import Layout
 from thesis_data.synthetic import generate
 from thesis_data.synthetic.config import DetectorConfig
 from thesis_data.synthetic.generate import default_shares, simulate

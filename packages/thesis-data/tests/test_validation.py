@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thesis_data.h5 import Layout
+from thesis_data.layout import Layout
 from thesis_data.validation import FileReport, inspect_file
 from thesis_data.validation.checks import cut_block
 from thesis_data.validation.duplicates import find_duplicates, hash_events

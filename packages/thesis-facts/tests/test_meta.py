@@ -168,6 +168,13 @@ def test_the_tokenizer_decides_the_encoding(config, tokenizer, encoding, tokeniz
     assert meta["feature_mode"] == mode
 
 
+def test_binned_events_are_binned_whatever_the_model_makes_of_them(config):
+    config["data"] |= {"tokenization": "binned", "norm": "none"}
+    treatment = infer_meta(config)["datatreatment"]
+    assert treatment["tokenization"] == "binned"
+    assert treatment["normalization"] == "none"
+
+
 def test_older_runs_keep_their_one_word_for_every_encoding(config):
     config["classifier"]["model"]["tokenizer"] = {"name": "identity", "pid_mode": "one_hot"}
     config["data"]["num_workers"] = 0

@@ -14,6 +14,7 @@ import numpy as np
 from thesis_data import h5
 from thesis_data.config import DataConfig
 from thesis_data.file_part import FilePart, FileVersion
+from thesis_data.layout import Layout
 from thesis_data.random import keyed_seed
 from thesis_data.tasks import OUTSIDE, build_task
 from thesis_data.treatment import balanced_subset
@@ -68,7 +69,11 @@ class Catalogue:
 
 
 def read_catalogue(
-    files: Sequence[Path], split: str, config: DataConfig, require_labels: bool
+    files: Sequence[Path],
+    split: str,
+    config: DataConfig,
+    layout: Layout,
+    require_labels: bool,
 ) -> Catalogue:
     """Look into each file: shapes, labels and weights, but no event.
 
@@ -83,7 +88,7 @@ def read_catalogue(
     for path in files:
         with h5.open_events(path) as file:
             first_row = parts[-1].first_row + parts[-1].n_rows if parts else 0
-            parts.append(_find_events(file, path, split, first_row, config))
+            parts.append(_find_events(file, path, split, first_row, config, layout))
             processes.append(_read_process(file, split, config, parts[-1].n_rows, require_labels))
             weights += _read_weights(file, split, config, parts[-1].n_rows)
     process = _joined(processes)
@@ -109,11 +114,16 @@ def read_catalogue(
 
 
 def _find_events(
-    file: h5py.File, path: Path, split: str, first_row: int, config: DataConfig
+    file: h5py.File,
+    path: Path,
+    split: str,
+    first_row: int,
+    config: DataConfig,
+    layout: Layout,
 ) -> FilePart:
     key, name = f"data.datasets.x_{split}", getattr(config.datasets, f"x_{split}")
     events = h5.find_dataset(file, name, key)
-    h5.check_width(events, h5.layout_of(config), key)
+    h5.check_width(events, layout, key)
     version = FileVersion.of(path)
     return FilePart(path, name, first_row, len(events), h5.chunk_rows(events), version)
 

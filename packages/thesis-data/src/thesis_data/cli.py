@@ -8,8 +8,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from thesis_data import h5
+from thesis_data.binned_file import write_binned_file
 from thesis_data.config import DataConfig, DatasetNames
+from thesis_data.layout import Layout
 from thesis_data.synthetic.config import ToyConfig
 from thesis_data.toy_dataset import ensure_dataset
 from thesis_data.validation import FileReport, describe, inspect_file, list_problems
@@ -47,16 +48,21 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "files", type=Path, nargs="+", metavar="FILE", help="an H5 file of events (repeatable)"
         )
-        command.add_argument(
-            "--dataset",
-            action="append",
-            default=[],
-            metavar="KEY=NAME",
-            help="name of a dataset, e.g. x_train=events (repeatable)",
-        )
-        command.add_argument(
-            "--n-tokens", type=int, default=18, metavar="T", help="objects in a row (18)"
-        )
+        _add_layout(command)
+
+    binned = commands.add_parser("bin", help="write a file's events as binned tokens")
+    binned.set_defaults(run=_bin)
+    binned.add_argument("file", type=Path, metavar="IN", help="an H5 file of events")
+    binned.add_argument("out", type=Path, metavar="OUT", help="the H5 file to write")
+    binned.add_argument(
+        "--bins", type=int, default=5, metavar="N", help="bins of pt, eta, phi, MET, METphi (5)"
+    )
+    binned.add_argument(
+        "--background-only",
+        action="store_true",
+        help="edges from training events of all processes but 4t",
+    )
+    _add_layout(binned)
 
     simulate = commands.add_parser(
         "simulate-toy", help="make a file of toy Monte Carlo events (not for physics results)"
@@ -68,6 +74,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_layout(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--dataset",
+        action="append",
+        default=[],
+        metavar="KEY=NAME",
+        help="name of a dataset, e.g. x_train=events (repeatable)",
+    )
+    command.add_argument(
+        "--n-tokens", type=int, default=18, metavar="T", help="objects in a row (18)"
+    )
+
+
 def _inspect(options: argparse.Namespace) -> int:
     reports = _print_each(options, lambda report: f"{describe(report)}\n")
     return 1 if any(report is None for report in reports) else 0
@@ -76,6 +95,22 @@ def _inspect(options: argparse.Namespace) -> int:
 def _validate(options: argparse.Namespace) -> int:
     reports = _print_each(options, lambda report: f"{report.path}: {list_problems(report)}")
     return 1 if any(report is None or report.errors for report in reports) else 0
+
+
+def _bin(options: argparse.Namespace) -> int:
+    binning = write_binned_file(
+        options.file,
+        options.out,
+        options.bins,
+        background_only=options.background_only,
+        names=_names(options.dataset),
+        n_tokens=options.n_tokens,
+    )
+    print(
+        f"{options.out}: {len(binning.vocabulary)} tokens; train on them with: "
+        f"thesis-train data=h5_tokens_binned data.path={options.out}"
+    )
+    return 0
 
 
 def _simulate(options: argparse.Namespace) -> int:
@@ -94,7 +129,7 @@ def _print_each(
     options: argparse.Namespace, text: Callable[[FileReport], str]
 ) -> list[FileReport | None]:
     """Look at one file after the other; None for one that can't be read, which stops no other."""
-    names, layout = _names(options.dataset), h5.Layout(options.n_tokens)
+    names, layout = _names(options.dataset), Layout(options.n_tokens)
     reports: list[FileReport | None] = []
     for file in options.files:
         try:

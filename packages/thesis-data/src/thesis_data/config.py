@@ -161,6 +161,9 @@ class DataConfig(BaseModel):
         Read by whoever builds the model: batches stay in GeV and rad.
     seed : int
         Draws the subset of `limit_samples` and the order of shuffled tokens.
+    tokenization : str
+        "direct": an object is an id and numbers. "binned": one whole number, as `thesis-data bin`
+        writes it; the files say the same, or are refused.
     cont_features : tuple of int
         Which of (E, pt, eta, phi) a token has.
     limit_samples : int
@@ -172,6 +175,7 @@ class DataConfig(BaseModel):
     model_config = _CONFIG
 
     kind: Literal["events"] = "events"
+    tokenization: Literal["direct", "binned"] = "direct"
     path: Annotated[str | tuple[str, ...] | None, BeforeValidator(check_paths)] = None
     dataset_name: str | None = None
     datasets: DatasetNames = DatasetNames()
@@ -179,7 +183,7 @@ class DataConfig(BaseModel):
     globals: GlobalsConfig = GlobalsConfig()
     norm: Literal["zscore", "log_zscore", "none"] = "zscore"
     seed: NonNegativeInt = 42
-    cont_features: tuple[Annotated[int, Field(ge=0, le=3)], ...] = Field((0, 1, 2, 3), min_length=1)
+    cont_features: tuple[Annotated[int, Field(ge=0, le=3)], ...] = (0, 1, 2, 3)
     limit_samples: NonNegativeInt = 0
     memory_budget_gib: float = Field(8.0, gt=0, allow_inf_nan=False)
     token_order: TokenOrder = "input_order"
@@ -226,6 +230,29 @@ class DataConfig(BaseModel):
     def _check_features(self) -> "DataConfig":
         if len(set(self.cont_features)) < len(self.cont_features):
             raise ValueError(f"cont_features names a column twice: {list(self.cont_features)}")
+        if self.tokenization == "direct" and not self.cont_features:
+            raise ValueError("cont_features is empty: choose some of 0 E, 1 pt, 2 eta, 3 phi")
+        return self
+
+    @model_validator(mode="after")
+    def _check_binned(self) -> "DataConfig":
+        """What needs the numbers of an object can't be had of binned tokens."""
+        if self.tokenization == "direct":
+            return self
+        senseless = {
+            "cont_features": (bool(self.cont_features), "[]"),
+            "norm": (self.norm != "none", "none"),
+            "token_order": (self.token_order == "pt_ordered", "input_order or shuffled"),
+            "augment": (self.augment != AugmentConfig(), "off"),
+            "globals.present": (not self.globals.present, "true: MET and METphi are tokens"),
+            "synthetic": (self.synthetic is not None, "null: make a toy file and bin it"),
+        }
+        wrong = [f"{key} must be {value}" for key, (is_set, value) in senseless.items() if is_set]
+        if wrong:
+            raise ValueError(
+                "binned tokens are whole numbers without E, pt, eta, phi, so that "
+                f"{'; '.join(wrong)} (data=h5_tokens_binned sets all)"
+            )
         return self
 
 

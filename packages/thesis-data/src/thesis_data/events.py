@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor
 
-from thesis_data.h5 import FEATURES, GLOBALS
+from thesis_data.layout import FEATURES, GLOBALS
 
 
 @dataclass(frozen=True)
@@ -20,11 +20,13 @@ class EventBatch:
     Attributes
     ----------
     tokens_cont : Tensor
-        [B, T, F] float32: the chosen columns of (E, pt, eta, phi) (GeV, GeV, 1, rad).
+        [B, T, F] float32: the chosen columns of (E, pt, eta, phi) (GeV, GeV, 1, rad); F is 0 for
+        binned tokens.
     tokens_id : Tensor
-        [B, T] int64 object ids, 0 where padded.
+        [B, T] int64 object ids or binned tokens, 0 where padded.
     globals : Tensor
-        [B, 2] float32 MET (GeV) and METphi (rad); [B, 0] for files without them.
+        [B, 2] float32 MET (GeV) and METphi (rad), or their binned tokens; [B, 0] for files without
+        them.
     mask : Tensor
         [B, T] bool, True where there is an object. Objects come first, padding last.
     label : Tensor
@@ -95,7 +97,7 @@ class EventSplit:
     """All events of one split, or some of them, stored as small as they get.
 
     The fields are those of `EventBatch` for N events, except that ids and processes are int8
-    and that the mask follows from the ids.
+    (binned tokens int16) and that the mask follows from the ids.
 
     Attributes
     ----------

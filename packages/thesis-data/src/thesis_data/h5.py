@@ -1,66 +1,26 @@
-"""The H5 layout: one row of numbers per event, read in blocks, each refused with a reason.
+"""H5 files of events: opened, and read in blocks of rows, each refused with a reason.
 
-A row is T ids | MET, METphi | T x (E, pt, eta, phi). Only the datasets asked for are read, a
-block of rows at a time, so that memory holds the result and one block.
+Only the datasets asked for are read, a block of rows at a time, so that memory holds the result
+and one block.
 """
 
 import os
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
 import numpy as np
 
-from thesis_data.config import DataConfig
+from thesis_data.config import DatasetNames
+from thesis_data.layout import Layout
 from thesis_facts.errors import DataError
 from thesis_facts.processes import PROCESSES
 
-N_IDS = 8
-"""0 padding, 1 jet, 2 b-jet, 3 e+, 4 e-, 5 mu+, 6 mu-, 7 photon."""
-
-FEATURES = ("E", "pt", "eta", "phi")
-GLOBALS = ("MET", "METphi")
 BINNED_WIDTH = 20
 
 _BLOCK_ROWS = 4_096
 _BLOCK_LABELS = 1 << 20
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Which columns of a row hold what."""
-
-    n_tokens: int = 18
-    n_globals: int = 2
-
-    @property
-    def width(self) -> int:
-        return self.n_tokens * (1 + len(FEATURES)) + self.n_globals
-
-    def ids(self, rows: np.ndarray) -> np.ndarray:
-        """[N, T] ids of rows [N, width]."""
-        return rows[:, : self.n_tokens]
-
-    def globals(self, rows: np.ndarray) -> np.ndarray:
-        """[N, G] event-wide numbers (MET in GeV, METphi in rad)."""
-        return rows[:, self.n_tokens : self.n_tokens + self.n_globals]
-
-    def objects(self, rows: np.ndarray) -> np.ndarray:
-        """[N, T, 4] (E, pt, eta, phi) in GeV and rad."""
-        return rows[:, self.n_tokens + self.n_globals :].reshape(
-            len(rows), self.n_tokens, len(FEATURES)
-        )
-
-    def describe(self) -> str:
-        middle = " + MET, METphi" if self.n_globals else ""
-        return f"{self.n_tokens} ids{middle} + {self.n_tokens} x (E, pt, eta, phi)"
-
-
-def layout_of(config: DataConfig) -> Layout:
-    """The columns that a configuration expects."""
-    return Layout(config.n_tokens, config.globals.size if config.globals.present else 0)
 
 
 @contextmanager
@@ -108,18 +68,25 @@ def find_dataset(file: h5py.File, name: str | None, key: str) -> h5py.Dataset:
     )
 
 
+def find_names(file: h5py.File) -> DatasetNames:
+    """The usual dataset names in whatever upper and lower case the file has them."""
+    spellings = {name.lower(): name for name in file}
+    keys = (f"{kind}_{split}" for kind in "xyw" for split in ("train", "val", "test"))
+    return DatasetNames(**{key: spellings[key] for key in keys if key in spellings})
+
+
 def check_width(dataset: h5py.Dataset, layout: Layout, key: str) -> None:
     """Refuse a dataset that is not [N, width] numbers."""
     if dataset.ndim == 2 and dataset.shape[1] == layout.width and dataset.dtype.kind in "fiu":
         return
-    binned = dataset.ndim == 2 and dataset.shape[1] == BINNED_WIDTH
+    binned = not layout.n_bins and dataset.shape[1:] == (BINNED_WIDTH,)
     raise DataError(
         f"{_where(dataset)} is no array of events",
         key=key,
         found=f"{dataset.dtype} {list(dataset.shape)}"
         + (" (20 columns are a file of binned tokens)" if binned else ""),
         expected=f"numbers [N, {layout.width}]: {layout.describe()}",
-        do="name the file that the binned one was made from"
+        do="name the file that it was made from, and bin that with `thesis-data bin`"
         if binned
         else "check data.n_tokens and data.globals.present, or convert the file",
     )
@@ -200,7 +167,7 @@ def chunk_rows(dataset: h5py.Dataset) -> int:
 
 
 def check_block(rows: np.ndarray, values: np.ndarray, layout: Layout, where: str, key: str) -> None:
-    """Refuse values that are not finite and ids that are none."""
+    """Refuse values that are not finite, and ids or tokens that are none."""
     if not np.isfinite(values).all():
         bad = ~np.isfinite(values).all(1)
         row, column = int(bad.argmax()), int(np.isfinite(values[bad.argmax()]).argmin())
@@ -211,15 +178,18 @@ def check_block(rows: np.ndarray, values: np.ndarray, layout: Layout, where: str
             expected="finite numbers everywhere",
             do="repair or drop such events; `thesis-data validate` counts them",
         )
-    ids = layout.ids(values)
-    if not (ids.min() >= 0 and ids.max() < N_IDS and (ids == np.floor(ids)).all()):
-        bad = ~np.isin(ids, np.arange(N_IDS))
+    for columns, allowed, what in layout.whole_numbers():
+        ids = values[:, columns]
+        if ids.min() >= allowed[0] and ids.max() <= allowed[-1] and (ids == np.floor(ids)).all():
+            continue
+        bad = (ids < allowed[0]) | (ids > allowed[-1]) | (ids != np.floor(ids))
         row = int(bad.any(1).argmax())
         raise DataError(
-            f"{where} has unknown object ids",
+            f"{where} has unknown {what}",
             key=key,
             found=f"{ids[row][bad[row]][0]:g} in row {rows[row]}",
-            expected=f"0 (padding) to {N_IDS - 1} (photon) in the first {layout.n_tokens} columns",
+            expected=f"{allowed[0]} to {allowed[-1]} in columns {columns.start} to "
+            f"{columns.stop - 1}",
             do="check the order of columns; `thesis-data validate` counts such events",
         )
 

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from thesis_data import h5
+from thesis_data.binned_file import find_layout
 from thesis_data.catalogue import read_catalogue
 from thesis_data.config import DataConfig
 from thesis_data.events import EventSplit
+from thesis_data.layout import Layout
 from thesis_data.reading import EventReader
 from thesis_data.streaming import StreamedSplit
 from thesis_data.tasks import build_task
@@ -34,12 +35,15 @@ class EventData:
         Which of (E, pt, eta, phi) the columns of `tokens_cont` are.
     n_tokens : int
         Most objects that an event can have.
+    vocab_size : int or None
+        Binned tokens are numbers below it, 0 padding; None where an object is an id and numbers.
     """
 
     splits: dict[str, Split]
     class_names: tuple[str, ...]
     cont_features: tuple[int, ...]
     n_tokens: int
+    vocab_size: int | None = None
 
     @property
     def n_classes(self) -> int:
@@ -81,19 +85,23 @@ def load_events(
         Scoring takes events whose label dataset is missing (with label -1); training never does.
     """
     files = ensure_dataset(config)
-    loaded = {name: _load_split(files, name, config, require_labels) for name in splits}
+    layout = find_layout(config, files)
+    loaded = {name: _load_split(files, name, config, layout, require_labels) for name in splits}
     class_names = build_task(config.classifier).class_names
-    return EventData(loaded, class_names, config.cont_features, config.n_tokens)
+    vocab_size = len(layout.vocabulary) if layout.vocabulary else None
+    return EventData(loaded, class_names, config.cont_features, config.n_tokens, vocab_size)
 
 
 def _load_split(
-    files: Sequence[Path], split: str, config: DataConfig, require_labels: bool
+    files: Sequence[Path],
+    split: str,
+    config: DataConfig,
+    layout: Layout,
+    require_labels: bool,
 ) -> Split:
     """The events themselves where they fit into the budget, else what streams them."""
-    catalogue = read_catalogue(files, split, config, require_labels)
-    reader = EventReader(
-        catalogue, h5.layout_of(config), config.cont_features, config.token_order, config.seed
-    )
+    catalogue = read_catalogue(files, split, config, layout, require_labels)
+    reader = EventReader(catalogue, layout, config.cont_features, config.token_order, config.seed)
     budget = int(config.memory_budget_gib * 2**30)
     if len(catalogue) * reader.event_bytes <= budget:
         return reader.read_all()

@@ -15,6 +15,7 @@ from thesis_data.catalogue import Catalogue
 from thesis_data.config import TokenOrder
 from thesis_data.events import EventSplit
 from thesis_data.file_part import FilePart
+from thesis_data.layout import Layout
 from thesis_data.random import keyed_seed
 from thesis_data.treatment import arrange_tokens
 
@@ -28,7 +29,7 @@ class Span(NamedTuple):
 
 
 class _Tokens(NamedTuple):
-    """Ids [N, T] int8, globals [N, G] and objects [N, T, F] float32."""
+    """Ids or tokens [N, T], globals [N, G] and objects [N, T, F] float32."""
 
     ids: np.ndarray
     globals: np.ndarray
@@ -48,7 +49,7 @@ class EventReader:
     """
 
     catalogue: Catalogue
-    layout: h5.Layout
+    layout: Layout
     cont_features: tuple[int, ...]
     token_order: TokenOrder
     seed: int
@@ -114,13 +115,13 @@ class EventReader:
         name = self.catalogue.split
         where, key = f"{span.part.dataset} of {span.part.path}", f"data.datasets.x_{name}"
         seed, first = keyed_seed(self.seed, name), span.part.first_row
-        every = self.cont_features == tuple(range(len(h5.FEATURES)))
+        every = self.cont_features == tuple(range(self.layout.n_features))
         columns = slice(None) if every else list(self.cont_features)  # a list copies
         wanted = self._rows(span) - first
         for rows, values in h5.read_blocks(events, wanted, span.start, span.stop):
             h5.check_block(rows, values, self.layout, where, key)
             ids, objects = arrange_tokens(
-                self.layout.ids(values).astype(np.int8),
+                self.layout.ids(values).astype(self.layout.id_type),
                 self.layout.objects(values),
                 rows + first,
                 self.token_order,
@@ -131,7 +132,7 @@ class EventReader:
     def _room_for(self, n_events: int) -> _Tokens:
         n_tokens, n_features = self.layout.n_tokens, len(self.cont_features)
         return _Tokens(
-            ids=np.empty((n_events, n_tokens), dtype=np.int8),
+            ids=np.empty((n_events, n_tokens), dtype=self.layout.id_type),
             globals=np.empty((n_events, self.layout.n_globals), dtype=np.float32),
             objects=np.empty((n_events, n_tokens, n_features), dtype=np.float32),
         )

@@ -39,9 +39,9 @@ def arrange_tokens(
     Parameters
     ----------
     ids : ndarray
-        [N, T] object ids, 0 where padded.
+        [N, T] object ids or binned tokens, 0 where padded.
     objects : ndarray
-        [N, T, 4] float32 (E, pt, eta, phi).
+        [N, T, 4] float32 (E, pt, eta, phi); [N, T, 0] of binned tokens, which have no pt order.
     rows : ndarray
         [N] rows in the file: they key the shuffle, so that an event keeps its order whichever
         other events are read.
@@ -51,9 +51,21 @@ def arrange_tokens(
     ids, objects : ndarray
         In the new order. The padded slots of `objects` are zero whatever the file says.
     """
+    places = _places(ids, objects, rows, order, seed)
+    if objects.shape[2]:
+        # the four numbers of an object move as one of 16 bytes, in a tenth of the time
+        moved = np.where(ids == 0, 0, objects.view(np.complex128)[..., 0])
+        if places is not None:
+            moved = np.take_along_axis(moved, places, axis=1)
+        objects = moved[..., None].view(np.float32)
+    return ids if places is None else np.take_along_axis(ids, places, axis=1), objects
+
+
+def _places(
+    ids: np.ndarray, objects: np.ndarray, rows: np.ndarray, order: TokenOrder, seed: int
+) -> np.ndarray | None:
+    """[N, T] which slot each object comes from; None where all stay."""
     padded = ids == 0
-    # the four numbers of an object move as one of 16 bytes, in a tenth of the time
-    moved = np.where(padded, 0, objects.view(np.complex128)[..., 0])
     if order == "pt_ordered":
         rank = np.where(padded, np.inf, -objects[..., _PT])
     elif order == "shuffled":
@@ -62,12 +74,5 @@ def arrange_tokens(
     elif (padded[:, :-1] & ~padded[:, 1:]).any():  # a gap between objects: close it
         rank = padded
     else:
-        return ids, _four_numbers(moved)
-    places = np.argsort(rank, axis=1, kind="stable")
-    moved = np.take_along_axis(moved, places, axis=1)
-    return np.take_along_axis(ids, places, axis=1), _four_numbers(moved)
-
-
-def _four_numbers(objects: np.ndarray) -> np.ndarray:
-    """[N, T, 4] float32 of objects [N, T] that are one number of 16 bytes each."""
-    return objects[..., None].view(np.float32)
+        return None
+    return np.argsort(rank, axis=1, kind="stable")

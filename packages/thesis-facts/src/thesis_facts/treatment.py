@@ -59,7 +59,8 @@ def feature_mode(treatment: Mapping[str, Any]) -> str | None:
 
 def _tokenization(config: Mapping[str, Any]) -> str:
     tokenizer = value_at(config, "classifier.model.tokenizer.name")
-    if tokenizer == "binned" or value_at(config, "data.use_binned_tokens") is True:
+    data = value_at(config, "data.tokenization")
+    if "binned" in (tokenizer, data) or value_at(config, "data.use_binned_tokens") is True:
         return "binned"
     if tokenizer == "pretrained":
         return "vq"

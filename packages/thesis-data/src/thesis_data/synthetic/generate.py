@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from thesis_data.h5 import Layout
+from thesis_data.layout import Layout
 from thesis_data.random import keyed_seed
 from thesis_data.synthetic.config import DetectorConfig
 from thesis_data.synthetic.decays import decay_chain

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from thesis_data.h5 import N_IDS, Layout
+from thesis_data.layout import Layout
 from thesis_data.validation.problems import Problem
 
 # A file stores E, pt and eta with six or seven digits: what is closer than this is massless.
@@ -22,15 +22,19 @@ class Block:
     ----------
     finite : ndarray
         [n] whether all numbers of the event were finite.
+    rows : ndarray
+        [n, width] the rows themselves.
     ids, valid : ndarray
-        [n, T] object ids as they stand in the file, and whether there is an object.
+        [n, T] object ids (binned: tokens) as they stand in the file, and whether there is an
+        object.
     globals : ndarray
-        [n, G] MET and METphi.
+        [n, G] MET and METphi (binned: their tokens).
     objects : ndarray
-        [n, T, 4] (E, pt, eta, phi).
+        [n, T, 4] (E, pt, eta, phi); [n, T, 0] of binned tokens.
     """
 
     finite: np.ndarray
+    rows: np.ndarray
     ids: np.ndarray
     valid: np.ndarray
     globals: np.ndarray
@@ -43,7 +47,8 @@ def cut_block(values: np.ndarray, layout: Layout) -> Block:
     if not finite.all():
         values = np.where(finite, values, np.float32(0))
     ids = layout.ids(values)
-    return Block(~_in_event(~finite), ids, ids > 0, layout.globals(values), layout.objects(values))
+    globals_, objects = layout.globals(values), layout.objects(values)
+    return Block(~_in_event(~finite), values, ids, ids > 0, globals_, objects)
 
 
 @dataclass(frozen=True)
@@ -55,14 +60,24 @@ class Check:
     bad: Callable[[Block], np.ndarray]
 
 
+def checks_of(layout: Layout) -> tuple[Check, ...]:
+    """What must hold of events in these columns; of binned tokens there is less to be known."""
+    whole = (_whole_numbers(*numbers) for numbers in layout.whole_numbers())
+    return (_NOT_FINITE, *whole, *(() if layout.n_bins else _OF_NUMBERS), *_OF_ANY)
+
+
+def _whole_numbers(columns: slice, allowed: range, what: str) -> Check:
+    def outside(block: Block) -> np.ndarray:
+        values = block.rows[:, columns]
+        known = (values >= allowed[0]) & (values <= allowed[-1]) & (values == np.floor(values))
+        return _in_event(~known)
+
+    return Check("error", f"have {what} outside {allowed[0]}..{allowed[-1]}", outside)
+
+
 def _in_event(flags: np.ndarray) -> np.ndarray:
     """Whether any flag along the last axis is set."""
     return np.logical_or.reduce(flags, axis=-1)
-
-
-def _wrong_ids(block: Block) -> np.ndarray:
-    known = (block.ids >= 0) & (block.ids < N_IDS) & (block.ids == np.floor(block.ids))
-    return _in_event(~known)
 
 
 def _filled_padding(block: Block) -> np.ndarray:
@@ -97,14 +112,15 @@ def _gaps(block: Block) -> np.ndarray:
 
 _NOT_FINITE = Check("error", "have values that are not finite", lambda block: ~block.finite)
 
-CHECKS = (
-    _NOT_FINITE,
-    Check("error", f"have ids outside 0..{N_IDS - 1}", _wrong_ids),
+_OF_NUMBERS = (
     Check("error", "have values other than zero in padded slots", _filled_padding),
     Check("error", "have an object with pt < 0", _negative_pt),
     Check("error", "have an object with E < |p|", _energy_below_momentum),
     Check("warning", "have MET < 0", _negative_met),
     Check("warning", "have an angle phi outside [-pi, pi]", _unwrapped_phi),
+)
+
+_OF_ANY = (
     Check("warning", "have padding between objects (closed when loaded)", _gaps),
     Check("warning", "have no object at all", lambda block: ~_in_event(block.valid)),
 )
@@ -114,13 +130,18 @@ CHECKS = (
 class Tally:
     """How many events of a split fail each check, and which is the first."""
 
-    counts: np.ndarray = field(default_factory=lambda: np.zeros(len(CHECKS), dtype=np.int64))
-    first_rows: np.ndarray = field(default_factory=lambda: np.full(len(CHECKS), -1))
+    checks: tuple[Check, ...]
     n_events: int = 0
+    counts: np.ndarray = field(init=False)
+    first_rows: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.counts = np.zeros(len(self.checks), dtype=np.int64)
+        self.first_rows = np.full(len(self.checks), -1)
 
     def add(self, rows: np.ndarray, block: Block) -> None:
         """Check a block whose events stand in these rows of the file."""
-        for index, check in enumerate(CHECKS):
+        for index, check in enumerate(self.checks):
             bad = check.bad(block)
             if check is not _NOT_FINITE:  # what follows from a missing number is no finding
                 bad &= block.finite
@@ -136,6 +157,6 @@ class Tally:
                 where,
                 f"{count:,} of {self.n_events:,} events {check.what}, the first in row {row}",
             )
-            for check, count, row in zip(CHECKS, self.counts, self.first_rows, strict=True)
+            for check, count, row in zip(self.checks, self.counts, self.first_rows, strict=True)
             if count
         ]

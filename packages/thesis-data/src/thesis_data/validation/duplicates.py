@@ -1,6 +1,7 @@
 """The same event twice: found by a hash of its content, in time linear in the events but a sort."""
 
 from itertools import combinations
+from typing import Literal
 
 import numpy as np
 
@@ -21,8 +22,10 @@ def hash_events(block: Block) -> np.ndarray:
     return np.where(block.valid.any(1), hashes, NO_EVENT)
 
 
-def find_duplicates(hashes: dict[str, np.ndarray]) -> list[Problem]:
-    """Events that stand in two splits (errors) or twice in one (warnings)."""
+def find_duplicates(
+    hashes: dict[str, np.ndarray], in_two_splits: Literal["error", "warning"] = "error"
+) -> list[Problem]:
+    """Events that stand in two splits, or twice in one (warnings)."""
     problems = []
     for first, second in combinations(hashes, 2):
         shared = np.isin(hashes[second], hashes[first]) & (hashes[second] != NO_EVENT)
@@ -33,7 +36,7 @@ def find_duplicates(hashes: dict[str, np.ndarray]) -> list[Problem]:
                 f"{np.count_nonzero(shared):,} of {len(shared):,} events of {second} are in "
                 f"{first} as well (row {row} is row {twin} of {first})"
             )
-            problems.append(Problem("error", f"{first}, {second}", what))
+            problems.append(Problem(in_two_splits, f"{first}, {second}", what))
     for split, values in hashes.items():
         real = values[values != NO_EVENT]
         copies = len(real) - len(np.unique(real))

@@ -1,14 +1,16 @@
 """One pass over a file: what it holds, and all that is wrong with it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import h5py
 import numpy as np
 
 from thesis_data import h5
+from thesis_data.binned_file import read_binning
 from thesis_data.config import DatasetNames
-from thesis_data.validation.checks import Tally, cut_block
+from thesis_data.layout import Layout
+from thesis_data.validation.checks import Tally, checks_of, cut_block
 from thesis_data.validation.duplicates import find_duplicates, hash_events
 from thesis_data.validation.leakage import find_leaks
 from thesis_data.validation.problems import Problem
@@ -50,7 +52,7 @@ class FileReport:
     path: Path
     size: int
     attributes: dict[str, str]
-    layout: h5.Layout
+    layout: Layout
     splits: list[SplitReport] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
@@ -60,7 +62,7 @@ class FileReport:
 
 
 def inspect_file(
-    path: str | Path, names: DatasetNames | None = None, layout: h5.Layout | None = None
+    path: str | Path, names: DatasetNames | None = None, layout: Layout | None = None
 ) -> FileReport:
     """Read all events of a file once and report on them.
 
@@ -78,9 +80,12 @@ def inspect_file(
     """
     path = Path(path)
     with h5.open_events(path, key=None) as file:
-        names = names or find_names(file)
+        names = names or h5.find_names(file)
         attributes = {key: str(value) for key, value in file.attrs.items()}
-        report = FileReport(path, path.stat().st_size, attributes, layout or h5.Layout())
+        binning = read_binning(file)
+        n_bins = None if binning is None else binning.n_bins
+        layout = replace(layout or Layout(), n_bins=n_bins)
+        report = FileReport(path, path.stat().st_size, attributes, layout)
         hashes, stored = {}, list(file)
         for split in SPLITS:
             dataset = file.get(getattr(names, f"x_{split}"))
@@ -95,16 +100,10 @@ def inspect_file(
             expected="X_train, X_val or X_test",
             do="name them with --dataset x_train=NAME",
         )
-    report.problems += find_duplicates(hashes)
+    # few bins make events with few objects alike that are not
+    report.problems += find_duplicates(hashes, "warning" if layout.n_bins else "error")
     report.problems.sort(key=lambda problem: problem.severity != "error")
     return report
-
-
-def find_names(file: h5py.File) -> DatasetNames:
-    """The usual dataset names in whatever upper and lower case the file has them."""
-    spellings = {name.lower(): name for name in file}
-    keys = (f"{kind}_{split}" for kind in "xyw" for split in SPLITS)
-    return DatasetNames(**{key: spellings[key] for key in keys if key in spellings})
 
 
 def _inspect_split(
@@ -149,10 +148,12 @@ def _inspect_split(
 def _read_events(
     split: str, dataset: h5py.Dataset, report: FileReport
 ) -> tuple[Summary, np.ndarray]:
-    tally, summary = Tally(), Summary(np.zeros(report.layout.n_tokens + 1, dtype=np.int64))
+    layout = report.layout
+    tally = Tally(checks_of(layout))
+    summary = Summary(np.zeros(layout.n_tokens + 1, dtype=np.int64), layout.vocabulary)
     hashes = np.empty(len(dataset), dtype=np.uint64)
     for rows, values in h5.read_blocks(dataset):
-        block = cut_block(values, report.layout)
+        block = cut_block(values, layout)
         tally.add(rows, block)
         summary.add(block)
         hashes[rows] = hash_events(block)

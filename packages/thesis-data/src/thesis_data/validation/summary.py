@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from thesis_data.h5 import N_IDS
 from thesis_data.validation.checks import Block
+from thesis_data.vocabulary import N_IDS, Vocabulary
 
 QUANTITIES = ("E", "pt", "eta", "phi", "MET", "METphi")
+BINNED_QUANTITIES = QUANTITIES[1:]
 
 
 @dataclass
@@ -22,13 +23,19 @@ class Summary:
         [8] number of objects of each id.
     low, high, total : dict
         Smallest and largest value and sum of each of `QUANTITIES`, over objects that are there.
+    vocabulary : Vocabulary or None
+        What the tokens of a binned file mean.
+    bin_counts : dict
+        [n] number of objects (events) in each bin of each of `BINNED_QUANTITIES`, if it is binned.
     """
 
     multiplicity: np.ndarray
+    vocabulary: Vocabulary | None = None
     id_counts: np.ndarray = field(default_factory=lambda: np.zeros(N_IDS, dtype=np.int64))
     low: dict[str, float] = field(default_factory=dict)
     high: dict[str, float] = field(default_factory=dict)
     total: dict[str, float] = field(default_factory=dict)
+    bin_counts: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def n_events(self) -> int:
@@ -47,8 +54,31 @@ class Summary:
         """Count the events of a block."""
         n_slots = len(self.multiplicity)
         self.multiplicity += np.bincount(block.valid.sum(1), minlength=n_slots)
-        known = np.clip(block.ids[block.valid], 0, N_IDS - 1).astype(np.int64)
+        if self.vocabulary is None:
+            self._add_ids(block.ids[block.valid])
+            self._add_numbers(block)
+        else:
+            self._add_tokens(block, self.vocabulary)
+
+    def _add_ids(self, ids: np.ndarray) -> None:
+        known = np.clip(ids, 0, N_IDS - 1).astype(np.int64)
         self.id_counts += np.bincount(known, minlength=N_IDS)
+
+    def _add_tokens(self, block: Block, vocabulary: Vocabulary) -> None:
+        """Unknown tokens count as the nearest known ones; the checks tell of them."""
+        first, last = vocabulary.of_objects[0], vocabulary.of_objects[-1]
+        tokens = np.clip(block.ids[block.valid], first, last).astype(np.int64)
+        ids, *bins = vocabulary.object_bins(tokens)
+        self._add_ids(ids)
+        met = block.globals[:, 0] - vocabulary.of_met[0] + 1
+        met_phi = block.globals[:, 1] - vocabulary.of_met_phi[0] + 1
+        n = vocabulary.n_bins
+        for quantity, numbers in zip(BINNED_QUANTITIES, (*bins, met, met_phi), strict=True):
+            inside = np.clip(numbers, 1, n).astype(np.int64) - 1
+            counts = self.bin_counts.setdefault(quantity, np.zeros(n, dtype=np.int64))
+            counts += np.bincount(inside, minlength=n)
+
+    def _add_numbers(self, block: Block) -> None:
         objects = block.objects[block.valid]
         for quantity, values in zip(QUANTITIES, (*objects.T, *block.globals.T), strict=False):
             if values.size:

@@ -6,7 +6,7 @@ import numpy as np
 
 from thesis_data.validation.inspection import FileReport, SplitReport
 from thesis_data.validation.problems import Problem
-from thesis_data.validation.summary import QUANTITIES, Summary
+from thesis_data.validation.summary import BINNED_QUANTITIES, QUANTITIES, Summary
 from thesis_facts.processes import PROCESSES
 
 _OBJECTS = ("padding", "jet", "b-jet", "e+", "e-", "mu+", "mu-", "photon")
@@ -22,7 +22,10 @@ def describe(report: FileReport) -> str:
     read = {split.name: split.summary for split in report.splits if split.summary is not None}
     if read:
         parts += ["", "Objects in an event (mean)", *_table(_object_rows(read))]
-        parts += ["", "Lowest, mean and highest value", *_table(_range_rows(read))]
+        if report.layout.n_bins:
+            parts += ["", "Share of each bin (%)", *_table(_bin_rows(read, report.layout.n_bins))]
+        else:
+            parts += ["", "Lowest, mean and highest value", *_table(_range_rows(read))]
     if any(split.weights for split in report.splits):
         parts += ["", "Event weights", *_table(_weight_rows(report.splits))]
     return "\n".join([*parts, "", list_problems(report)])
@@ -81,6 +84,15 @@ def _range_rows(summaries: dict[str, Summary]) -> Iterable[list[str]]:
             else:
                 cells += ["-"] * 3
         yield cells
+
+
+def _bin_rows(summaries: dict[str, Summary], n_bins: int) -> Iterable[list[str]]:
+    yield ["", "split", *map(str, range(1, n_bins + 1))]
+    for quantity in BINNED_QUANTITIES:
+        for name, summary in summaries.items():
+            counts = summary.bin_counts.get(quantity, np.zeros(n_bins))
+            shares = 100 * counts / max(counts.sum(), 1)
+            yield [quantity, name, *(f"{share:.1f}" for share in shares)]
 
 
 def _weight_rows(splits: list[SplitReport]) -> Iterable[list[str]]:
