@@ -15,11 +15,12 @@ class KanConfig(Section):
     spline_order : int
         Degree of the pieces; 3 is cubic.
     grid_range : (float, float)
-        Where the grid begins and ends; the splines are zero outside.
+        Where the grid begins and ends; the splines fade outside, and are zero from `spline_order`
+        intervals on.
     spline_regularization_weight : float
         Factor of the penalty on the spline coefficients in the training loss.
     grid_update_freq : int
-        Training steps between two fits of the grid to what enters; 0 leaves it as it is.
+        Training passes between two fits of the grid to what enters; 0 leaves it as it is.
     """
 
     grid_size: int = Field(ge=1)
