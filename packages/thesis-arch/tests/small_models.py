@@ -125,13 +125,16 @@ def classifier_spec(**model: Any) -> ClassifierSpec:
     return ClassifierSpec.model_validate(config)
 
 
+# Without extra tokens an object sees only objects: what is the same for all of them cancels.
+MEAN_ALONE = {"globals__include_met": False, "head__pooling": "mean"}
+
 VARIANTS: dict[str, dict[str, Any]] = {
     "default": {},
     "raw": {"tokenizer__name": "raw"},
     "mean": {"head__pooling": "mean"},
     "max": {"head__pooling": "max"},
     "no MET": {"globals__include_met": False},
-    "no MET, mean": {"globals__include_met": False, "head__pooling": "mean"},
+    "no MET, mean": MEAN_ALONE,
     "log_zscore": {"norm": "log_zscore"},
     "lorentz": {"attention_biases": "lorentz_scalar"},
     "lorentz, shared, mean": {
@@ -139,5 +142,40 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "bias_config__lorentz_scalar__per_head": False,
         "bias_config__lorentz_scalar__features": ["m2", "dot", "log_kt", "z", "deltaR_ptw"],
         "head__pooling": "mean",
+    },
+    "typepair": {"attention_biases": "typepair"},
+    "typepair, frozen, mean": {
+        "attention_biases": "typepair",
+        "bias_config__typepair_kinematic__init_from_physics": "fixed_coupling",
+        "bias_config__typepair_kinematic__freeze_table": True,
+        **MEAN_ALONE,
+    },
+    "typepair, no gate, mean": {
+        "attention_biases": "typepair",
+        "bias_config__typepair_kinematic__init_from_physics": "binary",
+        "bias_config__typepair_kinematic__kinematic_gate": False,
+        **MEAN_ALONE,
+    },
+    "sm": {"attention_biases": "sm"},
+    "sm, running, mean": {
+        "attention_biases": "sm",
+        "bias_config__sm_interaction__mode": "running_coupling",
+        "bias_config__sm_interaction__mask_value": -1.0,
+        **MEAN_ALONE,
+    },
+    "MET direction": {
+        "attention_biases": "global",
+        "bias_config__global_conditioned__mode": "met_direction",
+    },
+    "MET direction, mean": {
+        "attention_biases": "global",
+        "bias_config__global_conditioned__mode": "met_direction",
+        **MEAN_ALONE,
+    },
+    "MET scale of a sum": {"attention_biases": "lorentz_scalar+sm+typepair+global"},
+    "MET direction in a sum": {
+        "attention_biases": "lorentz_scalar+global",
+        "bias_config__global_conditioned__mode": "met_direction",
+        "bias_config__lorentz_scalar__per_head": False,
     },
 }

@@ -108,12 +108,6 @@ class Pairs:
         return cls(event, first, second, rank[event, first], rank[event, second])
 
 
-def pairwise_features(objects: FourMomentum, pairs: Pairs, names: tuple[str, ...]) -> Tensor:
-    """Features `names` of `pairs`, [P, len(names)]."""
-    a, b = objects.at(pairs.first_object), objects.at(pairs.second_object)
-    return torch.stack([PAIRWISE_FEATURES[name](a, b) for name in names], dim=-1)
-
-
 def _transverse_mass(p: FourMomentum) -> Tensor:
     assert p.mass2 is not None
     return (p.mass2 + p.pt.square()).sqrt()

@@ -11,6 +11,7 @@ from thesis_arch.data_spec import DataSpec
 from thesis_arch.events import Events
 from thesis_arch.inputs import MetInputs, ObjectInputs
 from thesis_arch.packing import Packing, Sequence, join, with_spare_rows
+from thesis_arch.physics.event_objects import EventObjects
 from thesis_arch.transformer_classifier.attention.layout import AttentionLayout
 from thesis_arch.transformer_classifier.attention_biases import AttentionBias
 from thesis_arch.transformer_classifier.config import ClassifierSpec
@@ -60,9 +61,9 @@ class TransformerClassifier(nn.Module):
     def fit_statistics(self, batches: Iterable[Events]) -> None:
         """Set all normalisations from the valid objects, pairs and MET of training batches."""
         for batch in batches:
-            objects = batch.tokens_cont[batch.mask]
-            self.inputs.observe(objects)
-            self.attention_bias.observe(objects, batch.mask)
+            objects = EventObjects.of(batch, self.spec, Packing.of(batch.mask))
+            self.inputs.observe(objects.cont)
+            self.attention_bias.observe(objects)
             if self.met is not None:
                 self.met.inputs.observe(batch.globals)
         self.inputs.finish()
@@ -76,12 +77,11 @@ class TransformerClassifier(nn.Module):
 
     def embed(self, batch: Events) -> Tensor:
         """Pooled representation [B, D]."""
-        objects = Packing.of(batch.mask)
-        cont = objects.pack(batch.tokens_cont)
-        sequence = self._sequence(cont, objects.pack(batch.tokens_id), batch)
+        objects = EventObjects.of(batch, self.spec, Packing.of(batch.mask))
+        sequence = self._sequence(objects.cont, objects.ids, batch)
         blocks, n_tokens = Blocks.of(sequence.packing), len(sequence.tokens)
-        bias = self.attention_bias(cont, batch.mask, blocks, sequence.objects)
-        layout = AttentionLayout.of(blocks, self.config.model.heads, bias)
+        bias = self.attention_bias(objects, sequence.objects, blocks)
+        layout = AttentionLayout.of(blocks, self.config.model.heads, bias.pairs)
         x = with_spare_rows(sequence.tokens)
         for block in self.blocks:
             x = block(x, layout)
@@ -96,14 +96,10 @@ class TransformerClassifier(nn.Module):
     def effective_axes(self) -> dict[str, Any]:
         """Coordinates in design space that only the built model knows."""
         axes: dict[str, Any] = {"n_parameters": sum(p.numel() for p in self.parameters())}
-        if self.config.model.attention_biases != "none":
-            axes["attention_biases"] = "+".join(self.attention_bias.biases) or "none"
-        if "lorentz_scalar" in self.attention_bias.biases:
-            axes["lorentz_features"] = list(self.attention_bias.features)
-        return axes
+        return axes | self.attention_bias.effective_axes()
 
     def _sequence(self, cont: Tensor, ids: Tensor, batch: Events) -> Sequence:
-        tokens = self.project(self.tokenizer(self.inputs(cont), ids.long()))
+        tokens = self.project(self.tokenizer(self.inputs(cont), ids))
         # What the blocks add up stays in full precision under autocast, with extra tokens or not.
         tokens = tokens.to(self.project.weight.dtype)
         n_events = len(batch.mask)

@@ -1,17 +1,55 @@
 """The sum of the biases that `attention_biases` names, laid out for attention."""
 
 import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from thesis_arch.blocks import Blocks
 from thesis_arch.data_spec import DataSpec
-from thesis_arch.physics.four_momentum import FourMomentum
-from thesis_arch.physics.pairwise import NEEDS_ENERGY, Pairs, pairwise_features
-from thesis_arch.statistics import Standardise
-from thesis_arch.transformer_classifier.attention_biases.lorentz_scalar import LorentzScalarBias
+from thesis_arch.physics.event_objects import EventObjects
+from thesis_arch.physics.observer import observers
+from thesis_arch.physics.pair_blocks import spread_pairs
+from thesis_arch.transformer_classifier.attention_biases.global_conditioned import (
+    GlobalScale,
+    global_conditioned,
+)
+from thesis_arch.transformer_classifier.attention_biases.lorentz_scalar import (
+    LorentzScalarBias,
+    lorentz_scalar,
+)
+from thesis_arch.transformer_classifier.attention_biases.sm_interaction import SmInteractionBias
+from thesis_arch.transformer_classifier.attention_biases.typepair_kinematic import (
+    TypepairKinematicBias,
+)
 from thesis_arch.transformer_classifier.config import TransformerConfig
+
+BIASES: dict[str, Callable[[TransformerConfig, DataSpec], nn.Module | None]] = {
+    "lorentz_scalar": lorentz_scalar,
+    "typepair_kinematic": TypepairKinematicBias,
+    "sm_interaction": SmInteractionBias,
+    "global_conditioned": global_conditioned,
+}
+"""Name -> what gives [1 | 2, P, 1 | branches, 1 | H] of `EventObjects`, or scales such a sum."""
+
+
+@dataclass(frozen=True)
+class PhysicsBias:
+    """What acts on the logits of all attention layers.
+
+    Attributes
+    ----------
+    pairs : list of Tensor or None
+        Added: of each block [n, 1 | M, length, length], keys before queries; M counts all heads of
+        the first branch, then those of the second.
+    query_scale : Tensor or None
+        [B, H] factors of the logits of each event.
+    """
+
+    pairs: list[Tensor] | None
+    query_scale: Tensor | None
 
 
 class AttentionBias(nn.Module):
@@ -22,93 +60,75 @@ class AttentionBias(nn.Module):
     Parameters
     ----------
     config : TransformerConfig
-        `attention_biases`, `bias_config` and `heads`.
+        `attention_biases`, `bias_config`, heads and branches.
     spec : DataSpec
         Features that the batches carry; without the energy, features that need it are left out.
     """
 
     def __init__(self, config: TransformerConfig, spec: DataSpec) -> None:
         super().__init__()
-        self.spec = spec
+        self.config = config
+        if config.attention_biases != "none" and not config.biases:
+            warnings.warn(
+                f"classifier.model.attention_biases={config.attention_biases} acts nowhere, since "
+                "attention.diff_bias_mode is none",
+                stacklevel=2,
+            )
         self.biases = nn.ModuleDict()
-        self.features: tuple[str, ...] = ()
-        if "lorentz_scalar" in config.biases:
-            lorentz = config.bias_config.lorentz_scalar
-            self.features = _available(lorentz.features, spec)
-            if self.features:
-                self.biases["lorentz_scalar"] = LorentzScalarBias(
-                    lorentz, len(self.features), config.heads
-                )
-        if self.features:
-            self.standardise = Standardise(len(self.features))
+        self.scale: GlobalScale | None = None
+        self.lorentz_features: tuple[str, ...] = ()
+        for name in config.biases:
+            bias = BIASES[name](config, spec)
+            if isinstance(bias, GlobalScale):
+                self.scale = bias
+            elif bias is not None:
+                self.biases[name] = bias
+            if isinstance(bias, LorentzScalarBias):
+                self.lorentz_features = bias.features
 
-    def observe(self, cont: Tensor, mask: Tensor) -> None:
-        """Add valid training pairs to the statistics; objects [N, F], mask [B, T]."""
-        if self.features:
-            self.standardise.observe(self._raw_features(cont, Pairs.of(mask)))
+    def observe(self, objects: EventObjects) -> None:
+        """Add valid training pairs and events to the statistics."""
+        for observer in observers(self):
+            observer.observe(objects)
 
     def finish(self) -> None:
         """Fix the statistics."""
-        if self.features:
-            self.standardise.finish()
+        for observer in observers(self):
+            observer.finish()
 
-    def forward(
-        self, cont: Tensor, mask: Tensor, blocks: Blocks, objects: Tensor
-    ) -> list[Tensor] | None:
+    def effective_axes(self) -> dict[str, Any]:
+        """What is left of `attention_biases` and of the features of lorentz_scalar."""
+        names = [*self.biases] + (["global_conditioned"] if self.scale is not None else [])
+        axes: dict[str, Any] = {"attention_biases": "+".join(sorted(names)) or "none"}
+        if self.lorentz_features:
+            axes["lorentz_features"] = list(self.lorentz_features)
+        return axes
+
+    def forward(self, objects: EventObjects, tokens: Tensor, blocks: Blocks) -> PhysicsBias:
         """The bias of every attention layer.
 
         Parameters
         ----------
-        cont : Tensor
-            [N, F] packed objects (GeV, rad).
-        mask : Tensor
-            [B, T] where the objects belong.
+        objects : EventObjects
+            The objects of the batch, n of them.
+        tokens : Tensor
+            [n] which tokens of the sequence the objects are.
         blocks : Blocks
             Layout of the whole sequence.
-        objects : Tensor
-            [N] which tokens of the sequence the objects are.
-
-        Returns
-        -------
-        list of Tensor or None
-            Of each block [n, 1 | H, length, length], keys before queries; None without a bias.
         """
+        scale = None if self.scale is None else self.scale(objects)
         if not self.biases:
-            return None
-        pairs = Pairs.of(mask)
-        features = self.standardise(self._raw_features(cont, pairs))
-        values = sum(bias(features) for bias in self.biases.values())
-        return _spread(values, objects[pairs.first_object], objects[pairs.second_object], blocks)
-
-    def _raw_features(self, cont: Tensor, pairs: Pairs) -> Tensor:
-        energy = self.spec.column("E")
-        pt, eta, phi = (self.spec.column(name) for name in ("Pt", "eta", "phi"))
-        objects = FourMomentum.of(
-            cont[:, pt], cont[:, eta], cont[:, phi], None if energy is None else cont[:, energy]
-        )
-        return pairwise_features(objects, pairs, self.features)
+            return PhysicsBias(None, scale)
+        total = sum(bias(objects) for bias in self.biases.values())
+        if scale is not None:
+            total = total * scale[objects.pairs.event][:, None]
+        values = _by_map(total, self.config.branches, self.config.heads)
+        blocks_of_pairs = spread_pairs(values, objects.pairs, tokens, blocks)
+        return PhysicsBias([b.permute(0, 3, 1, 2).contiguous() for b in blocks_of_pairs], None)
 
 
-def _spread(values: Tensor, first: Tensor, second: Tensor, blocks: Blocks) -> list[Tensor]:
-    """[P, H] of unordered pairs of tokens -> [n, H, length, length] of each block, symmetric."""
-    places = torch.cat([blocks.pair(first, second), blocks.pair(second, first)])
-    flat = values.new_zeros(blocks.n_pairs, values.shape[1])
-    flat = flat.index_copy(0, places, torch.cat([values, values]))
-    return [block.permute(0, 3, 1, 2).contiguous() for block in blocks.split_pairs(flat)]
-
-
-def _available(features: tuple[str, ...], spec: DataSpec) -> tuple[str, ...]:
-    """Those of `features` that the data allow; raises where directions are missing."""
-    missing = [name for name in ("Pt", "eta", "phi") if spec.column(name) is None]
-    if missing:
-        raise ValueError(
-            f"classifier.model.attention_biases: lorentz_scalar needs Pt, eta and phi, but "
-            f"data.cont_features leaves out {', '.join(missing)}"
-        )
-    left = tuple(name for name in features if spec.has_energy or name not in NEEDS_ENERGY)
-    if left != features:
-        gone = ", ".join(name for name in features if name not in left)
-        warnings.warn(
-            f"lorentz_scalar: {gone} left out, since data.cont_features has no energy", stacklevel=2
-        )
-    return left
+def _by_map(values: Tensor, branches: int, heads: int) -> Tensor:
+    """[d, P, 1 | branches, 1 | H] -> [d, P, 1 | branches * H]."""
+    if values.shape[2:] == (1, 1):
+        return values.flatten(2)
+    return values.expand(*values.shape[:2], branches, heads).flatten(2)

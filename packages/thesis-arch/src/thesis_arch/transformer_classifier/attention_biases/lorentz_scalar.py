@@ -1,42 +1,68 @@
 """Attention bias from a small MLP of pairwise features (as in ParT, arXiv:2202.03772)."""
 
+import warnings
+
 import torch
 from torch import Tensor, nn
 
-from thesis_arch.transformer_classifier.bias_config import LorentzScalarConfig
+from thesis_arch.data_spec import DataSpec
+from thesis_arch.physics.event_objects import EventObjects
+from thesis_arch.physics.observer import Observer
+from thesis_arch.physics.requirements import available_features
+from thesis_arch.statistics import Standardise
+from thesis_arch.transformer_classifier.attention_biases.gate import Gate
+from thesis_arch.transformer_classifier.attention_biases.small_mlp import small_mlp
+from thesis_arch.transformer_classifier.config import TransformerConfig
 
-_INITIAL_GATE = 0.1  # tanh(0) = 0 would also stop the gradient of the MLP behind it
+_NAME = "classifier.model.attention_biases: lorentz_scalar"
 
 
-class LorentzScalarBias(nn.Module):
+def lorentz_scalar(config: TransformerConfig, spec: DataSpec) -> "LorentzScalarBias | None":
+    """The bias of those features that the data allow; None, with a warning, where there is none."""
+    features = available_features(config.bias_config.lorentz_scalar.features, spec, _NAME)
+    if features:
+        return LorentzScalarBias(config, features)
+    warnings.warn(f"{_NAME} left out, since it has no feature left", stacklevel=2)
+    return None
+
+
+class LorentzScalarBias(Observer):
     """MLP of standardised pairwise features, times a learnable gate.
 
     Parameters
     ----------
-    config : LorentzScalarConfig
-        Hidden size, gating, one bias for all heads or one each.
-    n_features : int
-        Number of pairwise features.
-    heads : int
-        Attention heads, H.
+    config : TransformerConfig
+        `bias_config.lorentz_scalar`, heads and branches.
+    features : tuple of str
+        What enters.
     """
 
-    def __init__(self, config: LorentzScalarConfig, n_features: int, heads: int) -> None:
+    def __init__(self, config: TransformerConfig, features: tuple[str, ...]) -> None:
         super().__init__()
-        self.out_heads = heads if config.per_head else 1
-        self.mlp = nn.Sequential(
-            nn.Linear(n_features, config.hidden_dim),
-            nn.GELU(),
-            nn.Linear(config.hidden_dim, self.out_heads),
-        )
+        own = config.bias_config.lorentz_scalar
+        self.features = features
+        n_features = len(features)
+        self.standardise = Standardise(n_features)
         # sigmoid(2) = 0.88: all features start nearly open
         self.feature_gates = (
-            nn.Parameter(torch.full((n_features,), 2.0)) if config.sparse_gating else None
+            nn.Parameter(torch.full((n_features,), 2.0)) if own.sparse_gating else None
         )
-        self.gate = nn.Parameter(torch.tensor(_INITIAL_GATE))
+        n_out = config.heads if own.per_head else 1
+        self.mlps = nn.ModuleList(
+            small_mlp(n_features, own.hidden_dim, n_out, own.mlp_type, config.kan)
+            for _ in range(config.branches if config.splits_lorentz_scalar else 1)
+        )
+        self.gate = Gate()
 
-    def forward(self, features: Tensor) -> Tensor:
-        """[P, n_features] of pairs -> [P, 1 | H]."""
+    def observe(self, objects: EventObjects) -> None:
+        self.standardise.observe(objects.features(self.features))
+
+    def finish(self) -> None:
+        self.standardise.finish()
+
+    def forward(self, objects: EventObjects) -> Tensor:
+        """[1, P, 1 | branches, 1 | H] of each pair."""
+        features = self.standardise(objects.features(self.features))
         if self.feature_gates is not None:
             features = features * torch.sigmoid(self.feature_gates)
-        return torch.tanh(self.gate) * self.mlp(features)
+        return self.gate(torch.stack([mlp(features) for mlp in self.mlps], dim=1))[None]
