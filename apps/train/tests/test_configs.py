@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from thesis_arch.data_spec import DataSpec
 from thesis_arch.transformer_classifier.classifier import TransformerClassifier
@@ -46,11 +46,18 @@ def missing_keys(model: type[BaseModel], section: dict[str, Any], path: str = ""
         if name not in section:
             missing.append(key)
         elif isinstance(section[name], dict):
-            choices = list(models_in(field.annotation))
-            fitting = [m for m in choices if section[name].keys() <= m.model_fields.keys()]
-            for inner in fitting[:1]:
+            choices = models_in(field.annotation)
+            for inner in [m for m in choices if accepts(m, section[name])][:1]:
                 missing += missing_keys(inner, section[name], f"{key}.")
     return missing
+
+
+def accepts(model: type[BaseModel], section: dict[str, Any]) -> bool:
+    try:
+        model.model_validate(section)
+    except ValidationError:
+        return False
+    return True
 
 
 @pytest.mark.parametrize("loop", DISPATCH)
@@ -95,6 +102,18 @@ def test_sizes(size):
         (["+classifier/model_size=s1m"], "classifier.model.dim", 128),
         (["classifier/model_size=s1m"], "classifier.model.dim", 128),
         (["classifier/model_size=s1m", "classifier.model.dim=32"], "classifier.model.dim", 32),
+        (
+            ["loop=mlp_classifier", "+classifier/mlp_size=s1500k"],
+            "classifier.model.hidden_sizes",
+            (1024, 1024, 384),
+        ),
+        (["loop=mlp_classifier", "classifier/mlp_size=s200k"], "classifier.model.dropout", 0.1),
+        (["loop=bdt_classifier", "+classifier/bdt_size=large"], "classifier.model.max_depth", 10),
+        (
+            ["loop=bdt_classifier", "classifier/bdt_size=small"],
+            "classifier.model.n_estimators",
+            100,
+        ),
         (["data=h5_tokens", "data.path=x.h5"], "data.path", "x.h5"),
         (["data=h5_tokens", "data.path=[a.h5,b.h5]"], "data.path", ("a.h5", "b.h5")),
         (["data=h5_tokens", "data.path=part_*.h5"], "data.path", "part_*.h5"),

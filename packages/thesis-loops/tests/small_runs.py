@@ -93,6 +93,14 @@ TRANSFORMER: dict[str, Any] = {
     },
 }
 
+MLP: dict[str, Any] = {
+    "loop": "mlp_classifier",
+    "objective": "best_val_auroc",
+    "data": TRANSFORMER["data"],
+    "classifier": TRANSFORMER["classifier"]
+    | {"model": options("mlp_classifier", hidden_sizes=[16, 8])},
+}
+
 STOPPING = {"enabled": True, "patience": 1, "min_delta": 0.0, "restore_best_weights": True}
 
 # Besides a file in small chunks: pools of about 7 events, so that every batch comes out of several.
@@ -103,8 +111,12 @@ STREAMED: dict[str, Any] = {
     "trainer__early_stopping": STOPPING | {"patience": 2, "min_delta": 0.03},
 }
 
-LOOPS = {"test_mlp": TEST_MLP, "transformer_classifier": TRANSFORMER}
-TRAINER_OF = {"test_mlp": "general.trainer", "transformer_classifier": "classifier.trainer"}
+LOOPS = {"test_mlp": TEST_MLP, "transformer_classifier": TRANSFORMER, "mlp_classifier": MLP}
+TRAINER_OF = {
+    "test_mlp": "general.trainer",
+    "transformer_classifier": "classifier.trainer",
+    "mlp_classifier": "classifier.trainer",
+}
 
 
 def config_of(loop: str, /, **changes: Any) -> dict[str, Any]:

@@ -8,6 +8,8 @@ Train = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 # Names of functions, not functions: `thesis-train --help` never waits for torch.
 DISPATCH = {
+    "bdt_classifier": "thesis_loops.bdt_classifier:train",
+    "mlp_classifier": "thesis_loops.mlp_classifier:train",
     "test_mlp": "thesis_loops.test_mlp:train",
     "transformer_classifier": "thesis_loops.transformer_classifier:train",
 }

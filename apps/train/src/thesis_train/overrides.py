@@ -8,7 +8,12 @@ from typing import Any
 from omegaconf import OmegaConf
 
 # Groups that add to a config instead of being part of it.
-ADDED_GROUPS = ("classifier/experiment", "classifier/model_size")
+ADDED_GROUPS = (
+    "classifier/experiment",
+    "classifier/model_size",
+    "classifier/mlp_size",
+    "classifier/bdt_size",
+)
 
 # Keys that only move into another; Hydra refuses what is not in the config without a "+".
 OLDER_KEYS = ("data.sort_tokens_by", "data.shuffle_tokens")

@@ -15,6 +15,8 @@ _ARCHIVE = b"PK\x03\x04"  # what a file of torch begins with
 
 # What a checkpoint may name. Nothing outside this dict is ever imported on a file's word.
 ARCHITECTURES = {
+    "bdt_classifier": "thesis_arch.baselines.bdt:BoostedTrees",
+    "mlp_classifier": "thesis_arch.baselines.mlp:MLPClassifier",
     "simple_mlp": "thesis_arch.simple.mlp:SimpleMLP",
     "transformer_classifier": "thesis_arch.transformer_classifier.classifier:TransformerClassifier",
 }

@@ -83,3 +83,12 @@ class MetInputs(nn.Module):
         """[B, 2] -> magnitude [B, 1], direction [B, 2]."""
         phi = globals_[:, 1:]
         return self.standardise(globals_[:, :1].log1p()), torch.cat([phi.sin(), phi.cos()], dim=-1)
+
+
+def require_met(spec: DataSpec) -> None:
+    """Raise where a model is to see MET, and the events have none."""
+    if not spec.has_globals:
+        raise ValueError(
+            "classifier.globals.include_met: found true, but the events carry no MET "
+            "(data.globals.present is false)"
+        )

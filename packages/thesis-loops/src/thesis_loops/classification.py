@@ -4,13 +4,15 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from thesis_arch.data_spec import DataSpec
+from thesis_arch.strict import Section
 from thesis_data.batches import eval_batches, steps_per_epoch, train_batches
 from thesis_data.config import AugmentConfig, DataConfig
 from thesis_data.dataset_files import describe_dataset
@@ -19,26 +21,79 @@ from thesis_data.loading import EventData, Split
 from thesis_facts.errors import ConfigError
 from thesis_facts.metrics import classification_metrics, classification_report
 from thesis_facts.scores import Scores, write_scores
-from thesis_loops.config import ClassifierSection, ClassifierTrainer, RunConfig, ScoresSettings
+from thesis_loops.config import (
+    BoostingSection,
+    ClassifierSection,
+    ClassifierTrainer,
+    RunConfig,
+    ScoresSettings,
+)
 from thesis_loops.engine.distributed import from_rank_zero
 from thesis_loops.engine.earlier import check_same_dataset
-from thesis_loops.engine.fit import Fitted, Job
+from thesis_loops.engine.fit import Fitted, Job, fit
 from thesis_loops.engine.optimisation import GradientUpdate, StepOutput
 from thesis_loops.engine.ranks import shard
 from thesis_loops.engine.run import Run
 
 
 class Scorer(Protocol):
-    """A model that scores events: logits [B, C] and an embedding [B, D]."""
+    """A model that scores events: logits [B, C] and, where it has one, an embedding [B, D]."""
 
     def event_scores(self, batch: EventBatch) -> dict[str, Tensor]: ...
     def effective_axes(self) -> dict[str, Any]: ...
 
 
+class HasStatistics(Protocol):
+    """A model that takes its normalisation from training batches."""
+
+    def fit_statistics(self, batches: Iterable[EventBatch]) -> None: ...
+
+
+S = TypeVar("S", ClassifierSection, BoostingSection)
+M = TypeVar("M", bound=Section)
+N = TypeVar("N", bound=HasStatistics)
+
+
 def classifier_sections(config: RunConfig) -> tuple[ClassifierSection, DataConfig]:
-    """The sections of a config that a loop on collider events reads."""
+    """The sections of a config that a network on collider events reads.
+
+    Raises
+    ------
+    ConfigError
+        They are those of another kind of loop.
+    """
+    return _sections(config, ClassifierSection)
+
+
+def boosting_sections(config: RunConfig) -> tuple[BoostingSection, DataConfig]:
+    """The sections of a config that boosted trees on collider events read.
+
+    Raises
+    ------
+    ConfigError
+        They are those of another kind of loop.
+    """
+    return _sections(config, BoostingSection)
+
+
+def model_section(section: ClassifierSection, family: type[M]) -> M:
+    """`classifier.model`, where it is of the family that a recipe builds.
+
+    Raises
+    ------
+    ConfigError
+        It is another family's.
+    """
+    if not isinstance(section.model, family):
+        raise _another_model(section.model)
+    return section.model
+
+
+def _sections(config: RunConfig, kind: type[S]) -> tuple[S, DataConfig]:
     if config.classifier is None:
         raise ConfigError("the loop needs a classifier section", key="classifier")
+    if not isinstance(config.classifier, kind):
+        raise _another_model(config.classifier.model)
     if not isinstance(config.data, DataConfig):
         raise ConfigError(
             "the loop trains on collider events",
@@ -47,6 +102,58 @@ def classifier_sections(config: RunConfig) -> tuple[ClassifierSection, DataConfi
             do="choose data=synthetic or data=h5_tokens",
         )
     return config.classifier, config.data
+
+
+def _another_model(model: Section) -> ConfigError:
+    return ConfigError(
+        "the loop can't train this model",
+        key="classifier.model.name",
+        found=getattr(model, "name", None),
+        do="choose the loop of that name, or another classifier/model",
+    )
+
+
+def build_classifier(
+    architecture: Callable[[Any, DataSpec], N], config: Section, events: DataConfig, data: EventData
+) -> N:
+    """The model for these events, with its normalisation set from the training split.
+
+    Raises
+    ------
+    ConfigError
+        Options and events do not go together.
+    """
+    spec = DataSpec(
+        n_tokens=data.n_tokens,
+        cont_features=data.cont_features,
+        class_names=data.class_names,
+        has_globals=events.globals.present,
+    )
+    try:
+        model = architecture(config, spec)
+        model.fit_statistics(eval_batches(data.train, 4096))
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    return model
+
+
+def train_network(
+    run: Run, model: nn.Module, data: EventData, events: DataConfig, trainer: ClassifierTrainer
+) -> dict[str, Any]:
+    """Train a `Scorer` on cross-entropy as the trainer section wants it, test, and sum up."""
+    scorer = cast(Scorer, model)
+    weights = class_weights(data.train.class_counts(data.n_classes), trainer.class_weights)
+    weights = None if weights is None else weights.to(run.numerics.device)
+
+    def train_step(batch: EventBatch) -> StepOutput:
+        return training_output(model(batch), batch, weights, trainer.label_smoothing)
+
+    def eval_step(batch: EventBatch) -> StepOutput:
+        return evaluation_output(model(batch), batch)
+
+    begin_facts(run, scorer, events)
+    job = classification_job(run, trainer, model, data, events.augment, train_step, eval_step)
+    return conclude(run, scorer, data, fit(run, job))
 
 
 def classification_job(
@@ -209,7 +316,7 @@ def score_split(run: Run, model: Scorer, split: Split, class_names: tuple[str, .
             scored = model.event_scores(batch.to(run.numerics.device))
             told = {"label": batch.label, "process": batch.process, "weight": batch.weight}
             if not wants_embeddings:  # of millions of events they would fill the memory
-                del scored["embedding"]
+                scored.pop("embedding", None)
             for name, values in (scored | told).items():
                 if values is not None:
                     parts[name].append(values.cpu())

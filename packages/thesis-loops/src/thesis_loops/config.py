@@ -8,18 +8,23 @@ from typing import Annotated, Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationError, field_validator, model_validator
 
+from thesis_arch.baselines.bdt_config import BDTConfig
+from thesis_arch.baselines.mlp_config import MLPConfig
 from thesis_arch.simple.config import SimpleMLPConfig
 from thesis_arch.strict import Section
 from thesis_arch.transformer_classifier.config import GlobalsConfig, TransformerConfig
 from thesis_data.config import DataConfig, ToyRegressionConfig
 from thesis_facts.errors import ConfigError, explain
-from thesis_loops.engine.settings import TrainerSettings
+from thesis_loops.engine.settings import RunSettings, TrainerSettings
 
 # The loops, and what a sweeper may optimise: results of validation, never of the test split.
+_OF_CLASSIFIERS = ("best_val_loss", "best_val_auroc", "best_val_acc")
 OBJECTIVES = {
-    "transformer_classifier": ("best_val_loss", "best_val_auroc", "best_val_acc"),
+    "transformer_classifier": _OF_CLASSIFIERS,
+    "mlp_classifier": _OF_CLASSIFIERS,
+    "bdt_classifier": _OF_CLASSIFIERS,
     "test_mlp": ("best_val_loss",),
 }
 
@@ -34,20 +39,33 @@ class EnvSection(Section):
     data_root: str
 
 
-class ClassifierTrainer(TrainerSettings):
-    """`classifier.trainer`: what all trainers have, and how classes are weighed and judged."""
+class ClassSettings(RunSettings):
+    """How classes are weighed and judged."""
 
-    label_smoothing: float = Field(ge=0, lt=1)
     class_weights: Literal["none", "balanced"]
     metrics: tuple[Literal["acc", "auroc", "f1"], ...]
 
 
-class ClassifierSection(Section):
-    """`classifier`, for loops that tell processes apart."""
+class ClassifierTrainer(ClassSettings, TrainerSettings):
+    """`classifier.trainer` of networks."""
 
-    model: TransformerConfig
+    label_smoothing: float = Field(ge=0, lt=1)
+
+
+class ClassifierSection(Section):
+    """`classifier`, for networks that tell processes apart."""
+
+    model: Annotated[TransformerConfig | MLPConfig, Field(discriminator="name")]
     globals: GlobalsConfig
     trainer: ClassifierTrainer
+
+
+class BoostingSection(Section):
+    """`classifier`, for boosted trees that do."""
+
+    model: BDTConfig
+    globals: GlobalsConfig
+    trainer: ClassSettings
 
 
 class GeneralSection(Section):
@@ -88,6 +106,15 @@ class ExperimentSection(Section):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
 
 
+def _trained_by(section: Any) -> str:
+    """Which of the two sections this is: one key of the model says so."""
+    if isinstance(section, Mapping):
+        return (
+            "BoostingSection" if _model_name(section) == "bdt_classifier" else "ClassifierSection"
+        )
+    return type(section).__name__
+
+
 class RunConfig(Section):
     """All of it. Sections of other loops are left out.
 
@@ -106,7 +133,14 @@ class RunConfig(Section):
     loop: str
     env: EnvSection
     data: Annotated[DataConfig | ToyRegressionConfig, Field(discriminator="kind")]
-    classifier: ClassifierSection | None = None
+    classifier: (
+        Annotated[
+            Annotated[ClassifierSection, Tag("ClassifierSection")]
+            | Annotated[BoostingSection, Tag("BoostingSection")],
+            Discriminator(_trained_by),
+        ]
+        | None
+    ) = None
     general: GeneralSection | None = None
     simple: SimpleSection | None = None
     logging: LoggingSection
@@ -120,6 +154,17 @@ class RunConfig(Section):
     run_dir: str | None
     job_id: str | None
     objective: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _model_of_the_loop(cls, values: Any) -> Any:
+        loop, model = values.get("loop"), _model_name(values.get("classifier"))
+        if {loop, model} <= OBJECTIVES.keys() and loop != model:
+            raise ValueError(
+                f"classifier.model.name: found {model}, but loop={loop} trains a model of its own "
+                f"name; choose loop={model}, or leave classifier/model out"
+            )
+        return values
 
     @field_validator("loop")
     @classmethod
@@ -155,3 +200,8 @@ def check_config(cfg: Mapping[str, Any] | DictConfig) -> RunConfig:
         return RunConfig.model_validate(plain)
     except ValidationError as error:
         raise explain(error, RunConfig) from error
+
+
+def _model_name(section: Any) -> Any:
+    model = section.get("model") if isinstance(section, Mapping) else None
+    return model.get("name") if isinstance(model, Mapping) else None

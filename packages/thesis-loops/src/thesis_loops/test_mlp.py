@@ -13,11 +13,12 @@ from thesis_arch.simple.mlp import SimpleMLP
 from thesis_data.config import ToyRegressionConfig
 from thesis_data.toy_regression import ToyRegression, ToySplit, make_toy_regression, toy_batches
 from thesis_facts.errors import ConfigError
+from thesis_loops.batch_norm import check_batch_norm
 from thesis_loops.config import RunConfig, check_config
 from thesis_loops.engine.distributed import from_rank_zero, together
 from thesis_loops.engine.fit import Fitted, Job, evaluate_all, fit
 from thesis_loops.engine.optimisation import GradientUpdate, StepOutput
-from thesis_loops.engine.ranks import n_ranks, shard
+from thesis_loops.engine.ranks import shard
 from thesis_loops.engine.run import Run, open_run
 from thesis_loops.engine.settings import TrainerSettings
 
@@ -36,7 +37,8 @@ def train(cfg: Mapping[str, Any]) -> dict[str, Any]:
         if run.earlier.results is not None:
             return run.earlier.results
         data = make_toy_regression(table)
-        together(partial(_check_batches, len(data.train), settings, mlp))
+        if mlp.use_batch_norm:
+            together(partial(check_batch_norm, len(data.train), settings.batch_size, "general"))
         model = SimpleMLP(mlp, TableSpec(table.n_features, n_outputs=1)).to(run.numerics.device)
         model.fit_statistics(toy_batches(data.train, settings.batch_size))
         steps_per_epoch = math.ceil(len(data.train) / settings.batch_size)
@@ -93,15 +95,3 @@ def _sections(
     if config.general is None or config.simple is None:
         raise ConfigError("the loop needs the sections general and simple", key="general, simple")
     return config.data, config.general.trainer, config.simple.mlp
-
-
-def _check_batches(n_samples: int, settings: TrainerSettings, mlp: SimpleMLPConfig) -> None:
-    """A batch norm has no spread of a single sample, which a rank's part of a batch may be."""
-    sizes = (min(n_samples, settings.batch_size), n_samples % settings.batch_size)
-    if mlp.use_batch_norm and any(0 < size < 2 * n_ranks() for size in sizes):
-        raise ConfigError(
-            "a batch of one sample can't be normalised",
-            key="general.trainer.batch_size",
-            found=f"{settings.batch_size} of {n_samples} samples in {n_ranks()} processes",
-            do="choose another batch_size, or simple.mlp.use_batch_norm=false",
-        )

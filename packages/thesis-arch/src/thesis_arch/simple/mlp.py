@@ -38,15 +38,8 @@ class SimpleMLP(nn.Module):
         super().__init__()
         self.config, self.spec = config, spec
         self.standardise = Standardise(spec.n_features)
-        layers: list[nn.Module] = []
-        width = spec.n_features
-        for size in config.hidden_sizes:
-            layers.append(nn.Linear(width, size))
-            if config.use_batch_norm:
-                layers.append(nn.BatchNorm1d(size))
-            layers += [ACTIVATIONS[config.activation](), nn.Dropout(config.dropout)]
-            width = size
-        self.layers = nn.Sequential(*layers, nn.Linear(width, spec.n_outputs))
+        hidden = hidden_layers(spec.n_features, config)
+        self.layers = nn.Sequential(*hidden, nn.Linear(config.hidden_sizes[-1], spec.n_outputs))
 
     def fit_statistics(self, batches: Iterable[Rows]) -> None:
         """Set the normalisation from training rows."""
@@ -66,3 +59,15 @@ class SimpleMLP(nn.Module):
     def effective_axes(self) -> dict[str, Any]:
         """Coordinates in design space that only the built model knows."""
         return {"n_parameters": sum(p.numel() for p in self.parameters())}
+
+
+def hidden_layers(width: int, config: SimpleMLPConfig) -> list[nn.Module]:
+    """Linear, (batch norm,) activation and dropout for each hidden size, from `width` inputs."""
+    layers: list[nn.Module] = []
+    for size in config.hidden_sizes:
+        layers.append(nn.Linear(width, size))
+        if config.use_batch_norm:
+            layers.append(nn.BatchNorm1d(size))
+        layers += [ACTIVATIONS[config.activation](), nn.Dropout(config.dropout)]
+        width = size
+    return layers

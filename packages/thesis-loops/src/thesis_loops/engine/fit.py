@@ -22,6 +22,7 @@ from thesis_loops.engine.ranks import rank
 from thesis_loops.engine.recorder import EpochResult
 from thesis_loops.engine.run import Run
 from thesis_loops.engine.seeds import seed_step
+from thesis_loops.engine.settings import TrainerSettings
 from thesis_loops.engine.tally import MOST_TRAINING_EVENTS, Tally
 
 Metrics = Callable[[Mapping[str, np.ndarray]], dict[str, float]]
@@ -125,12 +126,13 @@ def evaluate_all(
 
 class _Fit:
     def __init__(self, run: Run, job: Job) -> None:
-        self.run, self.job = run, job
-        self.epochs = run.settings.epochs
+        assert isinstance(run.settings, TrainerSettings)
+        self.run, self.job, self.settings = run, job, run.settings
+        self.epochs = self.settings.epochs
         self.epoch, self.step = 0, 0  # of the next training step
         self.seconds = 0.0  # spent in this epoch's training pass before now
         self.tally = Tally(MOST_TRAINING_EVENTS)
-        self.stopping = EarlyStopping(run.settings.early_stopping)
+        self.stopping = EarlyStopping(self.settings.early_stopping)
         self.asked: Signals | None = None  # to stop, as all ranks have it
         if run.resumed is not None:
             with run.checkpoints.restoring():
@@ -153,7 +155,7 @@ class _Fit:
         self.run.recorder.at(self.epoch, self.step)  # of whatever fails: reading a batch may
         for batch in self.job.train_batches(self.epoch, self.step):
             moved = batch.to(device)
-            seed_step(self.run.settings.seed, self.epoch, self.step, rank())
+            seed_step(self.settings.seed, self.epoch, self.step, rank())
             output = self.job.updater.update(moved)
             save_now = self._agree(moved, output)
             loss = None if output is None else self.tally.add(output)
@@ -204,7 +206,7 @@ class _Fit:
     def _finish(self) -> Fitted:
         best = self.run.checkpoints.best
         tested = self.epoch - 1
-        if self.run.settings.early_stopping.restore_best_weights and best is not None:
+        if self.settings.early_stopping.restore_best_weights and best is not None:
             self.job.model.load_state_dict(best["weights"])
             tested = self.stopping.best_epoch
         else:  # the last weights, as the last epoch was validated: averaged where they are

@@ -9,7 +9,7 @@ import torch
 
 from thesis_facts.errors import ConfigError
 from thesis_loops.engine.ranks import local_rank, n_ranks
-from thesis_loops.engine.settings import TrainerSettings
+from thesis_loops.engine.settings import RunSettings, TrainerSettings
 
 _AMP_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -36,10 +36,10 @@ class Numerics:
     deterministic: bool = False
 
     @classmethod
-    def choose(
-        cls, device: str, settings: TrainerSettings, deterministic: bool = False
-    ) -> "Numerics":
+    def choose(cls, device: str, settings: RunSettings, deterministic: bool = False) -> "Numerics":
         """Resolve `auto`, check that the machine has what is asked for, and set it.
+
+        A loop without gradients leaves precision open: it gets all there is.
 
         Raises
         ------
@@ -47,14 +47,16 @@ class Numerics:
             The device does not exist here, or can't do the precision.
         """
         chosen = select_device(device)
-        if settings.amp == "fp16" and chosen.type != "cuda":  # the loss scaling is made for CUDA
+        amp, precision = "off", "highest"
+        if isinstance(settings, TrainerSettings):
+            amp, precision = settings.amp, settings.matmul_precision
+        if amp == "fp16" and chosen.type != "cuda":  # the loss scaling is made for CUDA
             raise ConfigError(
                 "fp16 needs a GPU with CUDA",
                 key="trainer.amp",
                 found="fp16",
                 expected=f"off or bf16 on {chosen.type}",
             )
-        precision = settings.matmul_precision
         if precision == "auto":
             precision = "medium" if chosen.type == "cpu" and _cpu_has_bf16() else "highest"
         torch.set_float32_matmul_precision(precision)
@@ -68,7 +70,7 @@ class Numerics:
             os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256")
         if chosen.type == "cuda":  # what facts say of name and memory is of the current GPU
             torch.cuda.set_device(chosen)
-        return cls(chosen, settings.amp, precision, deterministic)
+        return cls(chosen, amp, precision, deterministic)
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Mixed precision for the forward pass."""

@@ -26,7 +26,7 @@ from thesis_loops.engine.numerics import Numerics
 from thesis_loops.engine.ranks import n_ranks, rank
 from thesis_loops.engine.recorder import FactsRecorder
 from thesis_loops.engine.seeds import seed_everything
-from thesis_loops.engine.settings import TrainerSettings
+from thesis_loops.engine.settings import RunSettings
 from thesis_loops.engine.signals import Interrupted, StopSignals
 
 log = logging.getLogger("thesis_loops")
@@ -38,7 +38,7 @@ class Run:
 
     Attributes
     ----------
-    settings : TrainerSettings
+    settings : RunSettings
         The trainer section of the loop.
     config : dict
         The resolved config, plain containers; checkpoints carry it.
@@ -55,7 +55,7 @@ class Run:
         Seconds between checkpoints inside an epoch; None saves at its end alone.
     """
 
-    settings: TrainerSettings
+    settings: RunSettings
     config: dict[str, Any]
     run_dir: Path | None
     numerics: Numerics
@@ -68,7 +68,7 @@ class Run:
 
 
 @contextmanager
-def open_run(config: RunConfig, settings: TrainerSettings) -> Generator[Run]:
+def open_run(config: RunConfig, settings: RunSettings) -> Generator[Run]:
     """Lock the directory, seed, write the first facts; record whatever ends the run early.
 
     Raises

@@ -16,13 +16,28 @@ class EarlyStoppingSettings(Section):
     restore_best_weights: bool
 
 
-class TrainerSettings(Section):
+class RunSettings(Section):
+    """What every loop needs to know, whatever it trains.
+
+    Attributes
+    ----------
+    batch_size : int
+        Events that are worked on at once: in a step, or while scoring.
+    seed : int
+        Of everything random but the subset of the data.
+    """
+
+    batch_size: int = Field(ge=1)
+    seed: int = Field(ge=0)
+
+
+class TrainerSettings(RunSettings):
     """What every gradient-based loop needs to know.
 
     Attributes
     ----------
-    epochs, batch_size : int
-        Passes over the training events, and events a step.
+    epochs : int
+        Passes over the training events.
     lr, weight_decay : float
         Of AdamW; the decay acts on what has two dimensions: matrices, embeddings, the CLS token.
     warmup_steps : int
@@ -34,8 +49,6 @@ class TrainerSettings(Section):
     ema_decay : float or None
         Decay of an exponential moving average of the weights (Polyak averaging), which is then
         what is validated and saved; null trains without.
-    seed : int
-        Of everything random but the subset of the data.
     amp : str
         Automatic mixed precision of products.
     matmul_precision : str
@@ -44,14 +57,12 @@ class TrainerSettings(Section):
     """
 
     epochs: int = Field(ge=1)
-    batch_size: int = Field(ge=1)
     lr: float = Field(gt=0)
     weight_decay: float = Field(ge=0)
     warmup_steps: int = Field(ge=0)
     lr_schedule: Literal["cosine", "linear", "constant"]
     grad_clip: float = Field(ge=0)
     ema_decay: float | None = Field(gt=0, lt=1)
-    seed: int = Field(ge=0)
     amp: Literal["off", "bf16", "fp16"]
     matmul_precision: Literal["auto", "highest", "high", "medium"]
     early_stopping: EarlyStoppingSettings

@@ -1,0 +1,1 @@
+"""What a transformer has to be better than: a multilayer perceptron and boosted trees."""

@@ -1,0 +1,90 @@
+"""A multilayer perceptron that sees all slots of an event at once."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from thesis_arch.baselines.mlp_config import MLPSpec
+from thesis_arch.data_spec import DataSpec
+from thesis_arch.events import Events
+from thesis_arch.inputs import MetInputs, ObjectInputs, require_met
+from thesis_arch.packing import Packing
+from thesis_arch.simple.mlp import hidden_layers
+from thesis_arch.transformer_classifier.tokenizers import TOKENIZERS
+
+
+class MLPClassifier(nn.Module):
+    """Objects, slot after slot, and MET -> hidden layers -> logits.
+
+    Objects are normalised and tokenized as those of the transformer. An empty slot is all zeros
+    after that, so what stands in its place in the batch never matters. Here slots have a meaning:
+    the order of objects is part of the input.
+
+    Parameters
+    ----------
+    config : MLPSpec
+        All options of the model.
+    spec : DataSpec
+        What the events look like.
+    """
+
+    architecture = "mlp_classifier"
+    config_class = MLPSpec
+    spec_class = DataSpec
+
+    def __init__(self, config: MLPSpec, spec: DataSpec) -> None:
+        super().__init__()
+        self.config, self.spec = config, spec
+        model = config.model
+        self.inputs = ObjectInputs(spec, config.norm)
+        self.tokenizer = TOKENIZERS[model.tokenizer.name](
+            model.tokenizer, spec, self.inputs.n_features
+        )
+        if config.globals.include_met:
+            require_met(spec)
+        self.met = MetInputs() if config.globals.include_met else None
+        width = spec.n_tokens * self.tokenizer.out_features + (0 if self.met is None else 3)
+        self.hidden = nn.Sequential(*hidden_layers(width, model))
+        self.head = nn.Linear(model.hidden_sizes[-1], spec.n_classes)
+
+    def fit_statistics(self, batches: Iterable[Events]) -> None:
+        """Set all normalisations from the valid objects and MET of training batches."""
+        for batch in batches:
+            self.inputs.observe(batch.tokens_cont[batch.mask])
+            if self.met is not None:
+                self.met.observe(batch.globals)
+        self.inputs.finish()
+        if self.met is not None:
+            self.met.finish()
+
+    def forward(self, batch: Events) -> Tensor:
+        """Logits [B, C]."""
+        return self.head(self.embed(batch))
+
+    def embed(self, batch: Events) -> Tensor:
+        """Last hidden layer [B, D]."""
+        return self.hidden(self._flat(batch))
+
+    @torch.no_grad()
+    def event_scores(self, batch: Events) -> dict[str, Tensor]:
+        """Per-event results: ``logits`` [B, C] and ``embedding`` [B, D], float32."""
+        embedding = self.embed(batch)
+        return {"logits": self.head(embedding).float(), "embedding": embedding.float()}
+
+    def effective_axes(self) -> dict[str, Any]:
+        """Coordinates in design space that only the built model knows."""
+        return {"n_parameters": sum(p.numel() for p in self.parameters())}
+
+    def _flat(self, batch: Events) -> Tensor:
+        """[B, n_tokens * K + 3]: batches are as long as their longest event, this never varies."""
+        objects = Packing.of(batch.mask)
+        features = self.inputs(objects.pack(batch.tokens_cont))
+        tokens = objects.unpack(self.tokenizer(features, objects.pack(batch.tokens_id).long()))
+        missing = self.spec.n_tokens - batch.mask.shape[1]
+        parts = [functional.pad(tokens, (0, 0, 0, missing)).flatten(1)]
+        if self.met is not None:
+            parts += self.met(batch.globals)
+        return torch.cat(parts, dim=1)
