@@ -44,7 +44,7 @@ def m2(a: FourMomentum, b: FourMomentum) -> Tensor:
 
 def log_m2(a: FourMomentum, b: FourMomentum) -> Tensor:
     """ln m² (m² in GeV²)."""
-    return _log(m2(a, b))
+    return floored_log(m2(a, b))
 
 
 def delta_r(a: FourMomentum, b: FourMomentum) -> Tensor:
@@ -54,7 +54,7 @@ def delta_r(a: FourMomentum, b: FourMomentum) -> Tensor:
 
 def log_kt(a: FourMomentum, b: FourMomentum) -> Tensor:
     """ln kt, kt = min(pt) ΔR (GeV)."""
-    return _log(torch.minimum(a.pt, b.pt) * delta_r(a, b))
+    return floored_log(torch.minimum(a.pt, b.pt) * delta_r(a, b))
 
 
 def z(a: FourMomentum, b: FourMomentum) -> Tensor:
@@ -65,6 +65,11 @@ def z(a: FourMomentum, b: FourMomentum) -> Tensor:
 def delta_r_ptw(a: FourMomentum, b: FourMomentum) -> Tensor:
     """ΔR (pt_a + pt_b) (GeV)."""
     return delta_r(a, b) * (a.pt + b.pt)
+
+
+def floored_log(values: Tensor) -> Tensor:
+    """ln of values, of 1e-6 at least."""
+    return values.clamp_min(_SMALLEST).log()
 
 
 PAIRWISE_FEATURES = {
@@ -115,7 +120,3 @@ def _transverse_mass(p: FourMomentum) -> Tensor:
 
 def _rapidity(p: FourMomentum, transverse_mass: Tensor) -> Tensor:
     return torch.asinh(p.pt * torch.sinh(p.eta) / transverse_mass.clamp_min(_SMALLEST))
-
-
-def _log(values: Tensor) -> Tensor:
-    return values.clamp_min(_SMALLEST).log()

@@ -11,7 +11,6 @@ from thesis_arch.blocks import Blocks
 from thesis_arch.data_spec import DataSpec
 from thesis_arch.physics.event_objects import EventObjects
 from thesis_arch.physics.observer import observers
-from thesis_arch.physics.pair_blocks import spread_pairs
 from thesis_arch.transformer_classifier.attention_biases.global_conditioned import (
     GlobalScale,
     global_conditioned,
@@ -20,6 +19,7 @@ from thesis_arch.transformer_classifier.attention_biases.lorentz_scalar import (
     LorentzScalarBias,
     lorentz_scalar,
 )
+from thesis_arch.transformer_classifier.attention_biases.maps import spread_over_maps
 from thesis_arch.transformer_classifier.attention_biases.sm_interaction import SmInteractionBias
 from thesis_arch.transformer_classifier.attention_biases.typepair_kinematic import (
     TypepairKinematicBias,
@@ -122,13 +122,6 @@ class AttentionBias(nn.Module):
         total = sum(bias(objects) for bias in self.biases.values())
         if scale is not None:
             total = total * scale[objects.pairs.event][:, None]
-        values = _by_map(total, self.config.branches, self.config.heads)
-        blocks_of_pairs = spread_pairs(values, objects.pairs, tokens, blocks)
-        return PhysicsBias([b.permute(0, 3, 1, 2).contiguous() for b in blocks_of_pairs], None)
-
-
-def _by_map(values: Tensor, branches: int, heads: int) -> Tensor:
-    """[d, P, 1 | branches, 1 | H] -> [d, P, 1 | branches * H]."""
-    if values.shape[2:] == (1, 1):
-        return values.flatten(2)
-    return values.expand(*values.shape[:2], branches, heads).flatten(2)
+        return PhysicsBias(
+            spread_over_maps(total, self.config, objects.pairs, tokens, blocks), None
+        )

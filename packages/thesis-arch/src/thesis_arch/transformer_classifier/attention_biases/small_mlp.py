@@ -3,6 +3,7 @@
 from torch import nn
 
 from thesis_arch.kan.config import KanConfig
+from thesis_arch.kan.layer import KanLinear
 from thesis_arch.transformer_classifier.bias_config import MlpType
 
 
@@ -21,5 +22,5 @@ def small_mlp(
         Splines of the latter.
     """
     if mlp_type == "kan":
-        raise NotImplementedError
+        return nn.Sequential(KanLinear(n_in, hidden_dim, kan), KanLinear(hidden_dim, n_out, kan))
     return nn.Sequential(nn.Linear(n_in, hidden_dim), nn.GELU(), nn.Linear(hidden_dim, n_out))

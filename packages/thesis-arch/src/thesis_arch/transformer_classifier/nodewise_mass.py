@@ -1,0 +1,59 @@
+"""Masses of each object's neighbourhood, added to its embedding (Li et al., 2024)."""
+
+from torch import Tensor, nn
+
+from thesis_arch.data_spec import DataSpec
+from thesis_arch.physics.event_objects import EventObjects
+from thesis_arch.physics.neighbour_mass import squared_neighbour_masses
+from thesis_arch.physics.observer import Observer
+from thesis_arch.physics.pairwise import floored_log
+from thesis_arch.physics.requirements import require_directions, warn_without_energy
+from thesis_arch.statistics import Standardise
+from thesis_arch.transformer_classifier.config import NodewiseMassConfig
+
+
+def nodewise_mass(config: NodewiseMassConfig, dim: int, spec: DataSpec) -> "NodewiseMass | None":
+    """What the config asks for; None, with a warning, where the data have no energy."""
+    if not config.enabled:
+        return None
+    require_directions(spec, "classifier.model.nodewise_mass")
+    if spec.has_energy:
+        return NodewiseMass(config, dim)
+    warn_without_energy("classifier.model.nodewise_mass")
+    return None
+
+
+class NodewiseMass(Observer):
+    """MLP of ln m of the k objects closest to each, for several k.
+
+    Parameters
+    ----------
+    config : NodewiseMassConfig
+        The k, and the size of the hidden layer.
+    dim : int
+        Width of a token, D.
+    """
+
+    def __init__(self, config: NodewiseMassConfig, dim: int) -> None:
+        super().__init__()
+        self.k_values = config.k_values
+        self.standardise = Standardise(len(config.k_values))
+        self.hidden = nn.Linear(len(config.k_values), config.hidden_dim)
+        self.out = nn.Linear(config.hidden_dim, dim)
+        # Training starts from the model without masses.
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+
+    def observe(self, objects: EventObjects) -> None:
+        self.standardise.observe(self._log_masses(objects))
+
+    def finish(self) -> None:
+        self.standardise.finish()
+
+    def forward(self, objects: EventObjects) -> Tensor:
+        """[n, D] to be added to the embeddings of the objects."""
+        masses = self.standardise(self._log_masses(objects))
+        return self.out(nn.functional.gelu(self.hidden(masses)))
+
+    def _log_masses(self, objects: EventObjects) -> Tensor:
+        return floored_log(squared_neighbour_masses(objects, self.k_values)) / 2
