@@ -12,6 +12,7 @@ import json
 import math
 import os
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,8 @@ SCALAR_COLUMNS = (
 """Columns that every ``scalars.csv`` begins with; ``metric_*`` columns follow as they appear."""
 
 
-def append_jsonl_event(run_dir: StrPath, payload: Mapping[str, Any]) -> None:
-    """Append one event to ``facts/events.jsonl``.
+def append_jsonl_event(run_dir: StrPath, *payloads: Mapping[str, Any]) -> None:
+    """Append an event to ``facts/events.jsonl``, or several at the price of one.
 
     A torn last line is completed if it is whole JSON, and cut off if it is not.
 
@@ -56,7 +57,7 @@ def append_jsonl_event(run_dir: StrPath, payload: Mapping[str, Any]) -> None:
     RunError
         If the file can't be written; it then ends where it ended before.
     """
-    line = json_text(payload).encode()
+    line = "".join(json_text(payload) for payload in payloads).encode()
     with open_to_append(_facts(run_dir) / "events.jsonl") as descriptor:
         torn = _torn_tail(descriptor)
         if torn and _is_json(torn):
@@ -66,25 +67,26 @@ def append_jsonl_event(run_dir: StrPath, payload: Mapping[str, Any]) -> None:
         append_whole(descriptor, line)
 
 
-def append_scalars_csv(run_dir: StrPath, row: Mapping[str, float | str | None]) -> None:
-    """Append one row to ``facts/scalars.csv``.
+def append_scalars_csv(run_dir: StrPath, *new: Mapping[str, float | str | None]) -> None:
+    """Append a row to ``facts/scalars.csv``, or several at the price of one.
 
     Parameters
     ----------
     run_dir
         Directory of the run.
-    row
-        Cells by column name, ``epoch`` and ``split`` among them. Empty where a column is missing
-        or its value is None or not finite. A column that the file lacks is added to it at the
-        end, with empty cells in the earlier rows.
+    new
+        The rows: cells by column name, ``epoch`` and ``split`` among them. Empty where a column
+        is missing or its value is None or not finite. A column that the file lacks is added to
+        it at the end, with empty cells in the earlier rows.
 
     Raises
     ------
     RunError
         If ``epoch`` or ``split`` is missing, or the file can't be written.
     """
-    if row.get("epoch") is None or not row.get("split"):
-        raise RunError("a row of scalars needs an epoch and a split", found=dict(row))
+    for row in new:
+        if row.get("epoch") is None or not row.get("split"):
+            raise RunError("a row of scalars needs an epoch and a split", found=dict(row))
     path = _facts(run_dir) / "scalars.csv"
     with open_to_append(path) as descriptor:
         torn = _torn_tail(descriptor)
@@ -92,13 +94,13 @@ def append_scalars_csv(run_dir: StrPath, row: Mapping[str, float | str | None]) 
             _cut_tail(descriptor, torn)
         header = _header(descriptor)
         columns = [*(header or SCALAR_COLUMNS)]
-        columns += [name for name in row if name not in columns]
-        line = _csv_line([_cell(row.get(name)) for name in columns])
+        columns += [name for name in dict.fromkeys(chain(*new)) if name not in columns]
+        lines = b"".join(_csv_line([_cell(row.get(name)) for name in columns]) for row in new)
         if columns == header:
-            append_whole(descriptor, line)
+            append_whole(descriptor, lines)
             return
         rows = _rows(descriptor)
-    write_atomic(path, lambda file: file.write(_widened(columns, rows) + line))
+    write_atomic(path, lambda file: file.write(_widened(columns, rows) + lines))
 
 
 def truncate_scalars(run_dir: StrPath, last_epoch: int) -> None:

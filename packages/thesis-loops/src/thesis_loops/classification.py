@@ -1,13 +1,10 @@
-"""What all loops share that tell processes apart: loss, metrics, scores, results."""
+"""What all loops share that tell processes apart: sections, facts, loss and its metrics."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -17,30 +14,31 @@ from thesis_data.batches import eval_batches, steps_per_epoch, train_batches
 from thesis_data.config import AugmentConfig, DataConfig
 from thesis_data.dataset_files import describe_dataset
 from thesis_data.events import EventBatch
-from thesis_data.loading import EventData, Split
+from thesis_data.loading import EventData
 from thesis_facts.errors import ConfigError
-from thesis_facts.metrics import classification_metrics, classification_report
-from thesis_facts.scores import Scores, write_scores
+from thesis_facts.metrics import classification_metrics
 from thesis_loops.config import (
     BoostingSection,
     ClassifierSection,
     ClassifierTrainer,
     RunConfig,
-    ScoresSettings,
 )
 from thesis_loops.engine.distributed import from_rank_zero
 from thesis_loops.engine.earlier import check_same_dataset
-from thesis_loops.engine.fit import Fitted, Job, fit
+from thesis_loops.engine.fit import Job, fit
 from thesis_loops.engine.optimisation import GradientUpdate, StepOutput
 from thesis_loops.engine.ranks import shard
 from thesis_loops.engine.run import Run
+from thesis_loops.evaluation import Scorer, conclude
 
 
-class Scorer(Protocol):
-    """A model that scores events: logits [B, C] and, where it has one, an embedding [B, D]."""
+class Labelled(Protocol):
+    """Events with their classes [B] and, where the data have them, (signed) weights [B]."""
 
-    def event_scores(self, batch: EventBatch) -> dict[str, Tensor]: ...
-    def effective_axes(self) -> dict[str, Any]: ...
+    @property
+    def label(self) -> Tensor: ...
+    @property
+    def weight(self) -> Tensor | None: ...
 
 
 class HasStatistics(Protocol):
@@ -202,6 +200,7 @@ def begin_facts(run: Run, model: Scorer, events: DataConfig) -> None:
     described = partial(describe_dataset, events)
     dataset = from_rank_zero(described) if events.path is not None else None
     check_same_dataset(run.earlier.dataset, dataset)
+    run.dataset = dataset
     run.recorder.begin(model.effective_axes(), numerics=run.numerics.describe(), dataset=dataset)
 
 
@@ -222,7 +221,7 @@ def class_weights(counts: Tensor, policy: str) -> Tensor | None:
 
 
 def training_output(
-    logits: Tensor, batch: EventBatch, weights: Tensor | None, label_smoothing: float
+    logits: Tensor, batch: Labelled, weights: Tensor | None, label_smoothing: float
 ) -> StepOutput:
     """Cross-entropy of a training batch, as the trainer section wants it.
 
@@ -246,7 +245,7 @@ def training_output(
     return StepOutput(loss, len(batch.label), outputs, mean_weight, divisor)
 
 
-def evaluation_output(logits: Tensor, batch: EventBatch) -> StepOutput:
+def evaluation_output(logits: Tensor, batch: Labelled) -> StepOutput:
     """Plain cross-entropy, weighted by (signed) event weights where the data have them."""
     losses = functional.cross_entropy(logits.float(), batch.label, reduction="none")
     outputs = {"logits": logits.float(), "label": batch.label}
@@ -268,77 +267,3 @@ def epoch_metrics(names: Iterable[str]) -> Callable[[Mapping[str, np.ndarray]], 
         return {name: metrics[name] for name in wanted}
 
     return compute
-
-
-def conclude(run: Run, model: Scorer, data: EventData, fitted: Fitted) -> dict[str, Any]:
-    """Score val and test with the chosen weights, write scores and last facts, sum up.
-
-    Rank 0 does, and tells the others.
-    """
-    return from_rank_zero(partial(_conclude, run, model, data, fitted))
-
-
-def _conclude(run: Run, model: Scorer, data: EventData, fitted: Fitted) -> dict[str, Any]:
-    results: dict[str, Any] = {
-        "best_epoch": fitted.best_epoch,
-        "tested_epoch": fitted.tested_epoch,
-        "best_val_loss": fitted.at_best("val_loss"),
-    }
-    for split in ("val", "test"):
-        scores = score_split(run, model, getattr(data, split), data.class_names)
-        if run.run_dir is not None:
-            _write(run.run_dir, split, scores, ScoresSettings(**run.config["logging"]["scores"]))
-        report = classification_report(
-            scores.logits, scores.labels, scores.class_names, scores.weights
-        )
-        if split == "val":
-            results |= {f"best_val_{n}": _at_best(fitted, n, report) for n in ("auroc", "acc")}
-        else:
-            loss = report["log_loss"]
-            run.recorder.test_end(fitted.tested_epoch, loss, report)
-            results |= {"test_loss": loss, **{f"test_{k}": v for k, v in report.items()}}
-    run.recorder.train_end(results)
-    return results
-
-
-def _at_best(fitted: Fitted, name: str, report: Mapping[str, float]) -> float | None:
-    """A validation metric at the best epoch, which need not be the tested one."""
-    recorded = f"val_{name}" in fitted.histories  # `metrics` may leave it out
-    return fitted.at_best(f"val_{name}") if recorded else report[name]
-
-
-def score_split(run: Run, model: Scorer, split: Split, class_names: tuple[str, ...]) -> Scores:
-    """Scores of every event of a split, in its order."""
-    wants_embeddings = run.config["logging"]["scores"]["embeddings"]
-    parts: dict[str, list[Tensor]] = defaultdict(list)
-    with run.numerics.autocast():
-        for batch in eval_batches(split, run.settings.batch_size):
-            scored = model.event_scores(batch.to(run.numerics.device))
-            told = {"label": batch.label, "process": batch.process, "weight": batch.weight}
-            if not wants_embeddings:  # of millions of events they would fill the memory
-                scored.pop("embedding", None)
-            for name, values in (scored | told).items():
-                if values is not None:
-                    parts[name].append(values.cpu())
-    columns = {name: torch.cat(values).numpy() for name, values in parts.items()}
-    return Scores(
-        logits=columns["logits"],
-        labels=columns["label"],
-        class_names=class_names,
-        process=columns["process"],
-        weights=columns.get("weight"),
-        embeddings=columns.get("embedding"),
-    )
-
-
-def _write(run_dir: Path, split: str, scores: Scores, settings: ScoresSettings) -> None:
-    n = settings.max_events or len(scores.labels)
-    kept = Scores(
-        logits=scores.logits[:n],
-        labels=scores.labels[:n],
-        class_names=scores.class_names,
-        process=None if scores.process is None else scores.process[:n],
-        weights=None if scores.weights is None else scores.weights[:n],
-        embeddings=None if scores.embeddings is None else scores.embeddings[:n],
-    )
-    write_scores(run_dir, split, kept)

@@ -66,10 +66,14 @@ class BoostedTrees(nn.Module):
         """Coordinates in design space that only the built model knows: none before it grew."""
         return {}
 
+    @property
+    def trees(self) -> bytearray | None:
+        """All of them in UBJSON; None before there are any."""
+        return None if self.booster is None else self.booster.save_raw(raw_format="ubj")
+
     def get_extra_state(self) -> Tensor:
         """The trees as bytes, uint8; empty before there are any."""
-        raw = bytearray() if self.booster is None else self.booster.save_raw(raw_format="ubj")
-        return torch.from_numpy(np.frombuffer(raw, dtype=np.uint8).copy())
+        return torch.from_numpy(np.frombuffer(self.trees or b"", dtype=np.uint8).copy())
 
     def set_extra_state(self, state: Tensor) -> None:
         """The trees from their bytes."""

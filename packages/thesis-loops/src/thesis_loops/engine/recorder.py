@@ -105,35 +105,32 @@ class FactsRecorder:
         if self.run_dir is not None:
             axes = infer_axes(self.config, reported=reported_axes)
             write_json(self.run_dir / "facts" / "axes.json", axes)
-        self._emit("on_start", **extras)
+        self._emit(self._event("on_start", **extras))
 
     def epoch_end(self, result: EpochResult, arrays: Mapping[str, Any] | None = None) -> None:
         """Two rows of scalars and `on_epoch_end`."""
-        memory = peak_memory_mib()
-        self._remember(result, memory)
-        shared = {
-            "epoch_time_s": result.epoch_time_s,
-            "throughput": result.throughput,
-            "max_memory_mib": memory,
-        }
+        self.epochs_end([result], arrays)
+
+    def epochs_end(
+        self, results: Sequence[EpochResult], arrays: Mapping[str, Any] | None = None
+    ) -> None:
+        """The same for several epochs, written at once: boosting rounds may take milliseconds.
+
+        Parameters
+        ----------
+        results : sequence of EpochResult
+            In their order.
+        arrays : dict or None
+            Of the last of them, for sinks.
+        """
+        memory, rows, events = peak_memory_mib(), [], []
+        for result in results:
+            self._remember(result, memory)
+            rows += _rows(result, memory)
+            events.append(self._epoch_event(result, memory))
         if self.run_dir is not None:
-            row = {"epoch": result.epoch, **shared}
-            train = {"split": "train", "train_loss": result.train_loss}
-            val = {"split": "val", "val_loss": result.val_loss}
-            append_scalars_csv(self.run_dir, row | train | _columns(result.train_metrics))
-            append_scalars_csv(self.run_dir, row | val | _columns(result.val_metrics))
-        carry = self.with_histories and len(self.histories["val_loss"]) <= _EPOCHS_WITH_HISTORIES
-        self._emit(
-            "on_epoch_end",
-            arrays=arrays,
-            epoch=result.epoch,
-            train_loss=result.train_loss,
-            val_loss=result.val_loss,
-            metrics=result.val_metrics,
-            train_metrics=result.train_metrics,
-            histories=self.histories if carry else None,
-            **shared,
-        )
+            append_scalars_csv(self.run_dir, *rows)
+        self._emit(*events, arrays=arrays)
 
     def test_end(
         self,
@@ -146,24 +143,27 @@ class FactsRecorder:
         numbers = {"loss": loss, **metrics}
         if self.run_dir is not None:
             append_scalars_csv(self.run_dir, {"epoch": epoch, "split": "test", **_columns(numbers)})
-        self._emit("on_test_end", arrays=arrays, epoch=epoch, split="test", metrics=numbers)
+        event = self._event("on_test_end", epoch=epoch, split="test", metrics=numbers)
+        self._emit(event, arrays=arrays)
 
     def train_end(self, results: Mapping[str, Any], **extras: Any) -> None:
         """The run is complete, with what it returns."""
-        self._emit(
+        event = self._event(
             "on_train_end",
             total_time_s=self.elapsed_s,
             histories=self.histories,
             results=storable(results),
             **extras,
         )
+        self._emit(event)
 
     def failed(self, error: BaseException) -> None:
         """The run ends here, and why; a full disk must not hide that."""
         epoch, step = self._position
         took = self.elapsed_s
         try:
-            self._emit("on_exception", epoch=epoch, step=step, error=error, total_time_s=took)
+            ended = {"epoch": epoch, "step": step, "total_time_s": took}
+            self._emit(self._event("on_exception", error=error, **ended))
         except RunError as unwritten:
             log.warning(f"the facts lack how this run ended: {unwritten}")
 
@@ -207,15 +207,34 @@ class FactsRecorder:
             history += [None] * (result.epoch - len(history))  # unknown before it first appeared
             history.append(values.get(name))
 
-    def _emit(self, moment: str, arrays: Mapping[str, Any] | None = None, **fields: Any) -> None:
+    def _epoch_event(self, result: EpochResult, memory: float) -> dict[str, Any]:
+        carry = self.with_histories and result.epoch < _EPOCHS_WITH_HISTORIES
+        return self._event(
+            "on_epoch_end",
+            epoch=result.epoch,
+            train_loss=result.train_loss,
+            val_loss=result.val_loss,
+            metrics=result.val_metrics,
+            train_metrics=result.train_metrics,
+            histories=self.histories if carry else None,
+            epoch_time_s=result.epoch_time_s,
+            throughput=result.throughput,
+            max_memory_mib=memory,
+        )
+
+    def _event(self, moment: str, **fields: Any) -> dict[str, Any]:
         meta = run_meta(
             self.run_id, self.seed, cuda_info=cuda_info(), hydra_job_id=self.config.get("job_id")
         )
-        event = build_event_payload(moment, run_dir=self.run_dir, meta=meta, **fields)
+        return build_event_payload(moment, run_dir=self.run_dir, meta=meta, **fields)
+
+    def _emit(self, *events: dict[str, Any], arrays: Mapping[str, Any] | None = None) -> None:
         if self.run_dir is not None:
-            append_jsonl_event(self.run_dir, event)
-        for sink in list(self.sinks):
-            self._tell(sink, event, arrays or {})
+            append_jsonl_event(self.run_dir, *events)
+        for event in events:
+            carried = (arrays or {}) if event is events[-1] else {}
+            for sink in list(self.sinks):
+                self._tell(sink, event, carried)
 
     def _tell(self, sink: Sink, event: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
         try:
@@ -241,6 +260,19 @@ def peak_memory_mib() -> float:
         return on_gpu / 2**20
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
+def _rows(result: EpochResult, memory: float) -> list[dict[str, Any]]:
+    """The rows of both splits."""
+    shared = {
+        "epoch": result.epoch,
+        "epoch_time_s": result.epoch_time_s,
+        "throughput": result.throughput,
+        "max_memory_mib": memory,
+    }
+    train = {"split": "train", "train_loss": result.train_loss, **_columns(result.train_metrics)}
+    val = {"split": "val", "val_loss": result.val_loss, **_columns(result.val_metrics)}
+    return [shared | train, shared | val]
 
 
 def _columns(metrics: Mapping[str, Any]) -> dict[str, Any]:

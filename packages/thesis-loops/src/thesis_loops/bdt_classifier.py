@@ -1,0 +1,139 @@
+"""Recipe: boosted decision trees on a table of each event tell processes apart."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+import xgboost
+from torch import Tensor
+
+from thesis_arch.baselines.bdt import BoostedTrees
+from thesis_arch.baselines.bdt_config import BDTSpec
+from thesis_data.batches import eval_batches
+from thesis_data.loading import Split, load_events
+from thesis_facts.errors import ConfigError, DataError
+from thesis_facts.writers import write_json
+from thesis_loops.boosting import Boosting, Sample, boost
+from thesis_loops.classification import (
+    begin_facts,
+    boosting_sections,
+    build_classifier,
+    class_weights,
+    conclude,
+    epoch_metrics,
+)
+from thesis_loops.config import check_config
+from thesis_loops.engine.ranks import n_ranks
+from thesis_loops.engine.run import Run, open_run
+
+
+def train(cfg: Mapping[str, Any]) -> dict[str, Any]:
+    """Grow boosted trees as the config says.
+
+    Returns
+    -------
+    dict
+        best_epoch (the round), best_val_loss, best_val_auroc, best_val_acc, and the test split's
+        numbers.
+
+    Raises
+    ------
+    ConfigError, DataError
+        What the user can mend.
+    Interrupted
+        A signal asked to stop; the run can be resumed.
+    """
+    config = check_config(cfg)
+    section, events = boosting_sections(config)
+    if n_ranks() > 1:
+        raise ConfigError(
+            "boosted trees grow in one process",
+            key="loop",
+            found=f"bdt_classifier in {n_ranks()} processes",
+            do="start it without torchrun; classifier.model.n_jobs sets its threads",
+        )
+    trainer = section.trainer
+    spec = BDTSpec(model=section.model, globals=section.globals)
+    with open_run(config, trainer) as run:
+        if run.earlier.results is not None:
+            return run.earlier.results
+        data = load_events(events)
+        model = build_classifier(BoostedTrees, spec, events, data)
+        weights = class_weights(data.train.class_counts(data.n_classes), trainer.class_weights)
+        job = Boosting(
+            model=model,
+            train=weighed(make_sample(model, data.train, trainer.batch_size), weights),
+            val=make_sample(model, data.val, trainer.batch_size),
+            class_weights=weights,
+            metrics=epoch_metrics(trainer.metrics),
+        )
+        begin_facts(run, model, events)
+        fitted = boost(run, job)
+        write_importance(run, model)
+        return conclude(run, model, data, fitted)
+
+
+def make_sample(model: BoostedTrees, split: Split, batch_size: int) -> Sample:
+    """The table of a split.
+
+    Raises
+    ------
+    DataError
+        A value is not finite.
+    """
+    parts, labels, weights = [], [], []
+    for batch in eval_batches(split, batch_size):
+        spoiled = batch.non_finite()
+        if spoiled is not None:  # a NaN would count as missing
+            raise DataError(
+                f"not finite in the data: {spoiled}", do="look with `thesis-data validate`"
+            )
+        parts.append(model.layout.rows(batch))
+        labels.append(batch.label)
+        weights.append(batch.weight)
+    label = torch.cat(labels)
+    matrix = xgboost.DMatrix(
+        np.concatenate(parts), label=label.numpy(), feature_names=list(model.layout.columns)
+    )
+    return Sample(matrix, label, None if weights[0] is None else torch.cat(weights))
+
+
+def weighed(sample: Sample, class_weight: Tensor | None) -> Sample:
+    """The sample to grow trees on: event weights times those of the classes ([C]) act on it.
+
+    Raises
+    ------
+    DataError
+        An event has a negative weight.
+    """
+    weight = sample.weight
+    if weight is not None and float(weight.min()) < 0:
+        raise DataError(
+            "boosted trees can't learn from negative event weights",
+            key="data.datasets.w_train",
+            found=float(weight.min()),
+            do="leave out the weights of the training split, or choose a network",
+        )
+    if class_weight is not None:
+        of_class = class_weight[sample.label]
+        weight = of_class if weight is None else weight * of_class
+    if weight is not None:
+        sample.matrix.set_weight(weight.numpy())
+    return sample
+
+
+def write_importance(run: Run, model: BoostedTrees) -> None:
+    """`facts/feature_importance.json`: gain and number of cuts of each column that is used."""
+    if run.run_dir is None or model.booster is None:
+        return
+    kinds = {"gain": "total_gain", "cuts": "weight"}
+    importance = {
+        name: dict(sorted(model.booster.get_score(importance_type=kind).items(), key=_by_value))
+        for name, kind in kinds.items()
+    }
+    write_json(run.run_dir / "facts" / "feature_importance.json", importance)
+
+
+def _by_value(item: tuple[str, Any]) -> float:
+    return -item[1]
