@@ -38,7 +38,11 @@ TRAINER: dict[str, Any] = {
 
 ROOT: dict[str, Any] = {
     "env": {"output_root": "outputs", "data_root": "data"},
-    "logging": {"epoch_histories": True, "scores": {"max_events": 0, "embeddings": True}},
+    "logging": {
+        "epoch_histories": True,
+        "scores": {"max_events": 0, "embeddings": True},
+        "evaluation": {"train_events": 50, "cost": False},
+    },
     "meta": {"goal": "classification"},
     "experiment": {"name": "test"},
     "device": "cpu",

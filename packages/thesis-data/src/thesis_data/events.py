@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from thesis_data.layout import FEATURES, GLOBALS
+from thesis_data.random import keyed_generator
 
 
 @dataclass(frozen=True)
@@ -162,6 +163,15 @@ class EventSplit:
     def take(self, index: Tensor) -> "EventSplit":
         """A copy of the events at these positions ([n] int64)."""
         return replace(self, **{name: v.index_select(0, index) for name, v in _tensors(self)})
+
+    def sample(self, n_events: int) -> "EventSplit":
+        """At most `n_events` of the events in their order, always the same ones."""
+        if n_events >= len(self):
+            return self
+        drawn = torch.randperm(len(self), generator=keyed_generator(0, "sample", self.name))
+        index = drawn[:n_events].sort().values
+        sample = self.take(index)
+        return sample if self.position is not None else replace(sample, position=index)
 
 
 def join(parts: Sequence[EventSplit]) -> EventSplit:

@@ -105,6 +105,18 @@ class StreamedSplit:
         """[C] int64 number of events of each class; events without a label don't count."""
         return torch.from_numpy(self.reader.catalogue.class_counts(n_classes))
 
+    def sample(self, n_events: int) -> EventSplit:
+        """At most `n_events` of the events, always the same ones, from blocks all over the files.
+
+        Fewer come where so many would take more memory than a pool.
+        """
+        counts = self.blocks.n_events
+        in_pool = max(self.pool_bytes // (self.reader.event_bytes * int(counts.max())), 1)
+        wanted = max(-(-n_events // int(counts.min())), _BLOCKS_IN_POOL)
+        n_blocks = min(wanted, in_pool, len(counts))
+        blocks = np.arange(n_blocks) * len(counts) // n_blocks
+        return self._read(_Pool(blocks, None), lambda: False)[0].sample(n_events)
+
     def shuffled(
         self,
         batch_size: int,

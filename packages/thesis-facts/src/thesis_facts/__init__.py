@@ -14,6 +14,7 @@ _NAMES = {
     "builders": "MOMENTS build_event_payload run_meta",
     "compare": "Comparison compare_runs",
     "discovery": "discover_runs write_pointer",
+    "evaluation": "read_evaluation",
     "errors": "ConfigError DataError LockedError RunError ThesisError explain",
     "files": "describe_file",
     "histories": "read_histories",
@@ -22,8 +23,8 @@ _NAMES = {
     "metrics": (
         "accuracy asimov_significance auroc auroc_uncertainty brier calibration_error "
         "classification_metrics classification_report effective_events efficiency_at_rejection "
-        "expected_significance f1 log_loss paired_auroc_difference rejection_at roc_curve "
-        "significance"
+        "expected_significance f1 log_loss paired_auroc_difference process_report rejection_at "
+        "roc_curve significance"
     ),
     "processes": "LABELS PROCESSES canonical_groups",
     "readers": "Runs load_runs read_config read_events",

@@ -48,6 +48,9 @@ from thesis_facts.errors import (
 from thesis_facts.errors import (
     explain as explain,
 )
+from thesis_facts.evaluation import (
+    read_evaluation as read_evaluation,
+)
 from thesis_facts.files import (
     describe_file as describe_file,
 )
@@ -113,6 +116,9 @@ from thesis_facts.metrics import (
 )
 from thesis_facts.metrics import (
     paired_auroc_difference as paired_auroc_difference,
+)
+from thesis_facts.metrics import (
+    process_report as process_report,
 )
 from thesis_facts.metrics import (
     rejection_at as rejection_at,

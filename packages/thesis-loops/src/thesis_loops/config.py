@@ -87,11 +87,23 @@ class ScoresSettings(Section):
     embeddings: bool
 
 
+class EvaluationSettings(Section):
+    """What `facts/evaluation.json` holds beside the numbers of val and test.
+
+    `train_events`: how many training events are scored for the gap to validation; 0 for none.
+    `cost`: time scoring, and count its operations, for about a second.
+    """
+
+    train_events: int = Field(ge=0)
+    cost: bool
+
+
 class LoggingSection(Section):
     """What a run writes beside its scalars."""
 
     epoch_histories: bool
     scores: ScoresSettings
+    evaluation: EvaluationSettings
 
 
 class MetaSection(Section):

@@ -28,6 +28,7 @@ from thesis_facts.metrics.cuts import (
     significance_at_cut,
 )
 from thesis_facts.metrics.predictions import log_odds, log_softmax, softmax
+from thesis_facts.metrics.processes import process_report
 from thesis_facts.metrics.report import classification_report
 from thesis_facts.metrics.roc import RocCurve, roc_curve
 from thesis_facts.metrics.sample import Estimate, MetricError, effective_events
@@ -66,6 +67,7 @@ __all__ = [
     "log_odds",
     "log_softmax",
     "paired_auroc_difference",
+    "process_report",
     "rejection_at",
     "rejection_lower_limit",
     "roc_curve",

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from thesis_facts.metrics.ranking import Ranking, rank_events
+from thesis_facts.metrics.ranking import Ranking, rank_where_defined
 from thesis_facts.metrics.sample import MetricError, check_finite, check_total, check_weights
 
 
@@ -54,10 +54,7 @@ class Predictions:
     def rank_class(self, which: int) -> Ranking | None:
         """Events by how much they look like one class; None where it or the rest has no weight."""
         is_signal = self.labels == which
-        signal = float(self.weights[is_signal].sum())
-        if signal <= 0 or float(self.weights[~is_signal].sum()) <= 0:
-            return None
-        return rank_events(log_odds(self.logits, which), is_signal, self.weights)
+        return rank_where_defined(log_odds(self.logits, which), is_signal, self.weights)
 
 
 def check_predictions(

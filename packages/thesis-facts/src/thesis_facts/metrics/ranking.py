@@ -65,6 +65,15 @@ class Ranking:
         return np.concatenate([[0.0], np.cumsum(values[self.order])[self.group_ends - 1]])
 
 
+def rank_where_defined(
+    scores: NDArray, is_signal: NDArray[np.bool_], weights: NDArray
+) -> Ranking | None:
+    """Checked events sorted as by `rank_events`; None where either class has no total weight."""
+    if weights[is_signal].sum() <= 0 or weights[~is_signal].sum() <= 0:
+        return None
+    return rank_events(scores, is_signal, weights)
+
+
 def rank_events(
     scores: ArrayLike, is_signal: ArrayLike, weights: ArrayLike | None = None
 ) -> Ranking:

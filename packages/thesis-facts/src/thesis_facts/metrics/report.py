@@ -69,8 +69,15 @@ def classification_report(
     report["calibration_error_if_perfect"] = calibration_error_if_perfect_of(predictions)
     for which, ranking in rankings.items():
         suffix = "" if len(rankings) == 1 else f"_{class_names[which]}"
-        _put(report, f"auroc{suffix}", _auroc(ranking))
-        _put_working_points(report, ranking, suffix)
+        report |= ranking_report(ranking, suffix)
+    return report
+
+
+def ranking_report(ranking: Ranking | None, suffix: str = "") -> dict[str, float]:
+    """AUROC and working points, their keys with this suffix; NaN where there is no ranking."""
+    report: dict[str, float] = {}
+    _put(report, f"auroc{suffix}", _auroc(ranking))
+    _put_working_points(report, ranking, suffix)
     return report
 
 

@@ -53,6 +53,8 @@ class Run:
         Whether somebody asked the run to stop.
     checkpoint_every_s : float or None
         Seconds between checkpoints inside an epoch; None saves at its end alone.
+    dataset : dict or None
+        Path, size and digest of the files that the run learns from, once they are known.
     """
 
     settings: RunSettings
@@ -65,6 +67,7 @@ class Run:
     resumed: dict[str, Any] | None
     stop: StopSignals
     checkpoint_every_s: float | None
+    dataset: dict[str, Any] | None = None
 
 
 @contextmanager
