@@ -117,7 +117,8 @@ def classifier_spec(**model: Any) -> ClassifierSpec:
         "norm": "zscore",
     }
     for key, value in model.items():
-        section = config if key.split("__")[0] in ("globals", "norm") else config["model"]
+        of_model = key != "norm" and not key.startswith("globals__")
+        section = config["model"] if of_model else config
         *path, leaf = key.split("__")
         for part in path:
             section = section[part]

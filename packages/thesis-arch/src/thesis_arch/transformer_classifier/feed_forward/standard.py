@@ -1,9 +1,12 @@
 """Two linear layers with GELU between them."""
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 from torch.nn import functional
 
 from thesis_arch.dropout import ByteDropout
+from thesis_arch.packing import Packing
 
 
 class StandardFeedForward(nn.Module):
@@ -15,14 +18,19 @@ class StandardFeedForward(nn.Module):
         Width of a token and of the layer between.
     dropout : float
         Dropout after the activation.
+    norm : callable or None
+        Width -> norm after the activation.
     """
 
-    def __init__(self, dim: int, hidden: int, dropout: float) -> None:
+    def __init__(
+        self, dim: int, hidden: int, dropout: float, norm: Callable[[int], nn.Module] | None = None
+    ) -> None:
         super().__init__()
         self.up = nn.Linear(dim, hidden)
+        self.norm = nn.Identity() if norm is None else norm(hidden)
         self.down = nn.Linear(hidden, dim)
         self.dropout = ByteDropout(dropout)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """[N, D] -> [N, D]."""
-        return self.down(self.dropout(functional.gelu(self.up(x))))
+    def forward(self, x: Tensor, packing: Packing | None = None) -> Tensor:
+        """[N, D] -> [N, D]; rows are alike, so where they belong (`packing`) does not matter."""
+        return self.down(self.dropout(self.norm(functional.gelu(self.up(x)))))
