@@ -174,6 +174,16 @@ VARIANTS: dict[str, dict[str, Any]] = {
         **MEAN_ALONE,
     },
     "MET scale of a sum": {"attention_biases": "lorentz_scalar+sm+typepair+global"},
+    "lorentz, kan": {
+        "attention_biases": "lorentz_scalar",
+        "bias_config__lorentz_scalar__mlp_type": "kan",
+    },
+    "MET direction, kan": {
+        "attention_biases": "global",
+        "bias_config__global_conditioned__mode": "met_direction",
+        "bias_config__global_conditioned__mlp_type": "kan",
+        **MEAN_ALONE,
+    },
     "MET direction in a sum": {
         "attention_biases": "lorentz_scalar+global",
         "bias_config__global_conditioned__mode": "met_direction",

@@ -16,8 +16,8 @@ G_Z = 0.758
 
 ALPHA_STRONG = 0.118  # at the Z mass, as the next one
 ALPHA_ELECTRIC = 1 / 127.5
-Z_MASS = 91.19  # GeV
-TOP_MASS = 172.7  # GeV
+Z_MASS = 91.1876  # GeV
+TOP_MASS = 172.57  # GeV
 _SMALLEST_SCALE = 1.0  # GeV; at 0.09 GeV the strong coupling of one loop would have its pole
 
 # The charge of a jet is that of a quark unknown, so a mean one.
@@ -32,11 +32,11 @@ def fixed_couplings(mode: Literal["binary", "fixed_coupling"], mask_value: float
 
     Rows and columns of padding are 0.
     """
-    strong, photon, z = (_table(pairs) for pairs in (STRONG_PAIRS, PHOTON_PAIRS, Z_PAIRS))
-    couplings = G_STRONG * strong + G_ELECTRIC * photon + G_Z * z
-    coupled = couplings > 0
+    couplings = (
+        G_STRONG * _table(STRONG_PAIRS) + G_ELECTRIC * _table(PHOTON_PAIRS) + G_Z * _table(Z_PAIRS)
+    )
     if mode == "binary":
-        couplings = coupled.float()
+        couplings = (couplings > 0).float()
     return couplings + mask_value * uncoupled()
 
 
@@ -45,9 +45,9 @@ def running_factors() -> Tensor:
 
     The coupling to the Z runs as the electric one does, out of which it is made.
     """
-    strong, photon, z = (_table(pairs) for pairs in (STRONG_PAIRS, PHOTON_PAIRS, Z_PAIRS))
-    electric = photon + G_Z / math.sqrt(4 * math.pi * ALPHA_ELECTRIC) * z
-    return torch.stack([strong, electric], dim=-1)
+    z_to_electric = G_Z / math.sqrt(4 * math.pi * ALPHA_ELECTRIC)
+    electric = _table(PHOTON_PAIRS) + z_to_electric * _table(Z_PAIRS)
+    return torch.stack([_table(STRONG_PAIRS), electric], dim=-1)
 
 
 def uncoupled() -> Tensor:
