@@ -73,6 +73,8 @@ def list_runs(options: argparse.Namespace) -> int:
 
 def show_run(options: argparse.Namespace) -> int:
     """Print what the facts of one run say."""
+    from thesis_facts.evaluation import find_evaluation
+    from thesis_facts.evaluation_text import evaluation_text
     from thesis_facts.readers import load_runs
     from thesis_facts.text_table import shown
 
@@ -82,14 +84,17 @@ def show_run(options: argparse.Namespace) -> int:
         raise RunError("not one run that can be read", key=options.run, found=found)
     row = loaded.runs.row(0, named=True)
     known = {name: value for name, value in row.items() if value is not None}
+    evaluation = find_evaluation(row["run_dir"])
     if options.format == "json":
         from thesis_facts.durable import json_text
 
-        print(json_text(known, indent=2), end="")
+        print(json_text({**known, "evaluation": evaluation}, indent=2), end="")
         return 0
     width = max(map(len, known))
     for name, value in known.items():
         print(f"{name:{width}}  {shown(value)}")
+    if evaluation is not None:
+        print(f"\n{evaluation_text(evaluation)}")
     return 0
 
 

@@ -157,10 +157,19 @@ def read_evaluation(run_dir: StrPath) -> dict[str, Any]:
     RunError
         If the run has none, or one of another format or a newer version.
     """
+    evaluation = find_evaluation(run_dir)
+    if evaluation is None:
+        path = str(_path(run_dir))
+        raise RunError("no evaluation", key=path, do="a run writes it when it ends")
+    return evaluation
+
+
+def find_evaluation(run_dir: StrPath) -> dict[str, Any] | None:
+    """``read_evaluation``, but None where the run has none."""
     path = _path(run_dir)
     evaluation = read_object(path)
     if evaluation is None:
-        raise RunError("no evaluation", key=str(path), do="a run writes it when it ends")
+        return None
     found = evaluation.get("format"), evaluation.get("version")
     if found[0] != FORMAT or not isinstance(found[1], int) or not 1 <= found[1] <= VERSION:
         raise RunError(

@@ -39,6 +39,23 @@ def shown(value: Any) -> str:
     return str(value)
 
 
+def estimated(value: float | None, uncertainty: float | None) -> str:
+    """A number beside one standard deviation, both rounded to two digits of the latter.
+
+    Examples
+    --------
+    >>> estimated(0.910842, 0.00534), estimated(44.882, 8.056), estimated(1234.5, 321.0)
+    ('0.9108 ± 0.0053', '44.9 ± 8.1', '1230 ± 320')
+    >>> estimated(2.0, None), estimated(None, None)
+    ('2', '-')
+    """
+    if value is None or uncertainty is None or not 0 < uncertainty < math.inf:
+        return shown(value)
+    digits = 1 - math.floor(math.log10(uncertainty))
+    value, uncertainty = round(value, digits), round(uncertainty, digits)
+    return f"{value:.{max(digits, 0)}f} ± {uncertainty:.{max(digits, 0)}f}"
+
+
 def is_number(value: Any) -> bool:
     """Whether a cell is a number, which lines up at its right end."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
