@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from small_models import VARIANTS, Batch, classifier_spec, random_events
+from small_models import ORDERED, VARIANTS, Batch, classifier_spec, random_events
 from thesis_arch import DataSpec, TransformerClassifier
 from thesis_arch.transformer_classifier.config import ClassifierSpec
 
@@ -20,9 +20,15 @@ def spec() -> DataSpec:
     return DataSpec(n_tokens=9, cont_features=(0, 1, 2, 3), class_names=("ttH", "4t"))
 
 
-@pytest.fixture(params=VARIANTS, ids=str)
+@pytest.fixture(params=VARIANTS | ORDERED, ids=str)
 def variant(request: pytest.FixtureRequest) -> ClassifierSpec:
     """One config after the other: a contract holds for all of them."""
+    return classifier_spec(**(VARIANTS | ORDERED)[request.param])
+
+
+@pytest.fixture(params=VARIANTS, ids=str)
+def variant_of_sets(request: pytest.FixtureRequest) -> ClassifierSpec:
+    """Those that know no order of objects."""
     return classifier_spec(**VARIANTS[request.param])
 
 

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from small_models import Batch, classifier_spec
 from thesis_arch import DataSpec
 from thesis_arch.blocks import Blocks
-from thesis_arch.packing import Packing, join
+from thesis_arch.packing import join
 from thesis_arch.physics.event_objects import EventObjects
 from thesis_arch.physics.four_momentum import FourMomentum
+from thesis_arch.physics.observer import fit_observers
 from thesis_arch.transformer_classifier.attention_biases import AttentionBias
 
 
@@ -47,7 +48,7 @@ class Placed:
 
 def place(events: Batch, spec: DataSpec, *, extra: bool = True) -> Placed:
     """Put the objects of events into sequences, between extra tokens or alone."""
-    objects = EventObjects.of(events, spec, Packing.of(events.mask))
+    objects = EventObjects.of(events, spec)
     around = [torch.zeros(len(events.mask), 1)] if extra else []
     sequence = join(torch.zeros(len(objects.cont), 1), events.mask, before=around, after=around)
     return Placed(objects, sequence.objects, Blocks.of(sequence.packing))
@@ -55,8 +56,7 @@ def place(events: Batch, spec: DataSpec, *, extra: bool = True) -> Placed:
 
 def fitted(module: nn.Module, placed: Placed) -> nn.Module:
     """The module with statistics of the objects."""
-    module.observe(placed.objects)
-    module.finish()
+    fit_observers(module, [placed.objects])
     return module
 
 

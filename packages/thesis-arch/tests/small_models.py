@@ -189,4 +189,37 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "bias_config__global_conditioned__mode": "met_direction",
         "bias_config__lorentz_scalar__per_head": False,
     },
+    "one-hot ids": {"tokenizer__pid_mode": "one_hot"},
+    "fixed ids": {"tokenizer__pid_mode": "fixed_random"},
+    "post-norm": {"norm__policy": "post"},
+    "normformer, rmsnorm": {"norm__policy": "normformer", "norm__type": "rmsnorm"},
+    "norm of heads": {"attention__norm": "layernorm"},
+    "differential": {"attention__type": "differential", "attention__norm": "rmsnorm"},
+    "differential, split": {
+        "attention__type": "differential",
+        "attention__diff_bias_mode": "split",
+        "attention_biases": "lorentz_scalar",
+    },
+    "differential, shared": {
+        "attention__type": "differential",
+        "attention_biases": "lorentz_scalar",
+    },
+}
+
+# Of these the order of objects is a part of the input.
+ORDERED: dict[str, dict[str, Any]] = {
+    "causal": {"causal_attention": True},
+    "causal, no MET, mean": {
+        "causal_attention": True,
+        "globals__include_met": False,
+        "head__pooling": "mean",
+    },
+    "sinusoidal": {"positional": "sinusoidal"},
+    "learned in tokens": {
+        "positional": "learned",
+        "positional_space": "token",
+        "positional_dim_mask": ["continuous"],
+    },
+    "rotary": {"positional": "rotary"},
+    "rotary, differential": {"positional": "rotary", "attention__type": "differential"},
 }

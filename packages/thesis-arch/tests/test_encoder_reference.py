@@ -12,6 +12,7 @@ from thesis_arch.dropout import ByteDropout
 from thesis_arch.packing import Packing, with_spare_rows
 from thesis_arch.transformer_classifier.attention.layout import AttentionLayout
 from thesis_arch.transformer_classifier.attention.packed import attend_packed
+from thesis_arch.transformer_classifier.attention.scaled_dot_product import attention_maps
 from thesis_arch.transformer_classifier.attention.standard import StandardAttention
 from thesis_arch.transformer_classifier.encoder_block import EncoderBlock
 
@@ -20,11 +21,15 @@ from thesis_arch.transformer_classifier.encoder_block import EncoderBlock
 def layout_of(request):
     """`layout_of(mask, heads, physics)`: for CPUs, and as other devices have it."""
 
-    def make(mask, heads=4, physics=None):
-        layout = AttentionLayout.of(Blocks.of(Packing.of(mask)), heads, physics)
+    def make(mask, heads=4, physics=(), **options):
+        layout = AttentionLayout.of(Blocks.of(Packing.of(mask)), heads, physics, **options)
         return layout if request.param == "packed" else replace(layout, rows=None)
 
     return make
+
+
+def _attention() -> StandardAttention:
+    return StandardAttention(classifier_spec(attention__dropout=0.0).model, layer=0)
 
 
 @torch.no_grad()
@@ -41,7 +46,7 @@ def _gradients(module, output, x):
 
 
 def test_attention_and_its_gradient_equal_multihead_attention(events, layout_of):
-    ours = StandardAttention(dim=16, heads=4, dropout=0.0)
+    ours = _attention()
     reference = nn.MultiheadAttention(16, 4, batch_first=True)
     _copy_attention(ours, reference)
     packing = Packing.of(events.mask)
@@ -67,7 +72,7 @@ def _blocks_of(dense, blocks):
 def test_attention_with_a_bias_equals_multihead_attention_with_a_float_mask(
     n_heads, events, layout_of
 ):
-    ours = StandardAttention(dim=16, heads=4, dropout=0.0)
+    ours = _attention()
     reference = nn.MultiheadAttention(16, 4, batch_first=True)
     _copy_attention(ours, reference)
     length = events.mask.shape[1]
@@ -125,10 +130,44 @@ def test_dropout_of_weights_keeps_the_expectation(events):
 
 
 @torch.no_grad()
-def test_block_equals_torchs_pre_norm_encoder_layer(events, layout_of):
-    ours = EncoderBlock(classifier_spec(dropout=0.0, attention__dropout=0.0).model)
+def test_causal_attention_equals_multihead_attention_with_a_causal_mask(events, layout_of):
+    ours, reference = _attention(), nn.MultiheadAttention(16, 4, batch_first=True)
+    _copy_attention(ours, reference)
+    length = events.mask.shape[1]
+    later = torch.ones(length, length, dtype=torch.bool).triu(1)
+    x = torch.randn(*events.mask.shape, 16)
+    expected, _ = reference(
+        x, x, x, key_padding_mask=~events.mask, attn_mask=later, need_weights=False
+    )
+    packing = Packing.of(events.mask)
+    result = ours(packing.pack(x), layout_of(events.mask, causal=True))
+    torch.testing.assert_close(result, packing.pack(expected), rtol=1e-5, atol=1e-6)
+
+
+@torch.no_grad()
+def test_attention_maps_equal_multihead_attentions_weights(events, layout_of):
+    ours, reference = _attention(), nn.MultiheadAttention(16, 4, batch_first=True)
+    _copy_attention(ours, reference)
+    x = torch.randn(*events.mask.shape, 16)
+    _, expected = reference(x, x, x, key_padding_mask=~events.mask, average_attn_weights=False)
+    layout = layout_of(events.mask)
+    qkv = ours.queries_keys_values(layout.blocks.packing.pack(x), layout)
+    blocks = layout.blocks
+    in_order = blocks.order.split([n for n, _ in blocks.sizes])
+    maps = attention_maps(qkv, layout, 4)
+    for own, chosen, (_, length) in zip(maps, in_order, blocks.sizes, strict=True):
+        queries = events.mask[chosen, None, :length, None]
+        theirs = expected[chosen, :, :length, :length]
+        torch.testing.assert_close(own * queries, theirs * queries, rtol=1e-5, atol=1e-6)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("policy", ["pre", "post"])
+def test_block_equals_torchs_encoder_layer(policy, events, layout_of):
+    config = classifier_spec(dropout=0.0, attention__dropout=0.0, norm__policy=policy).model
+    ours = EncoderBlock(config, layer=0)
     reference = nn.TransformerEncoderLayer(
-        16, 4, 24, dropout=0.0, activation="gelu", norm_first=True, batch_first=True
+        16, 4, 24, dropout=0.0, activation="gelu", norm_first=policy == "pre", batch_first=True
     )
     _copy_attention(ours.attention, reference.self_attn)
     reference.norm1.load_state_dict(ours.attention_norm.state_dict())
@@ -142,3 +181,23 @@ def test_block_equals_torchs_pre_norm_encoder_layer(events, layout_of):
     result = ours(rows, layout)[: len(tokens)]
     expected = reference.train()(x, src_key_padding_mask=~events.mask)
     torch.testing.assert_close(result, packing.pack(expected), rtol=1e-4, atol=1e-5)
+
+
+@torch.no_grad()
+def test_normformer_norms_each_result_and_scales_each_head(events, layout_of):
+    """Against the pre-norm block's parts put together by hand."""
+    options = {"dropout": 0.0, "attention__dropout": 0.0, "norm__policy": "normformer"}
+    block = EncoderBlock(classifier_spec(**options).model, layer=0)
+    for norm in (block.result_norm, block.feed_forward_norm):
+        norm.weight.uniform_(0.5, 2)
+    block.attention.per_head.scales.copy_(torch.tensor([0.5, 1.0, 2.0, -1.0]))
+    layout = layout_of(events.mask)
+    x = torch.randn(len(layout.blocks.packing.index), 16)
+    plain = _attention()
+    plain.load_state_dict(block.attention.state_dict(), strict=False)
+    plain.out = nn.Identity()
+    by_head = plain(block.attention_norm(x), layout).view(-1, 4, 4)
+    scaled = (by_head * block.attention.per_head.scales[:, None]).flatten(1)
+    y = x + block.result_norm(block.attention.out(scaled))
+    expected = y + block.feed_forward(block.feed_forward_norm(y), layout.blocks.packing)
+    torch.testing.assert_close(block(x, layout), expected)

@@ -12,6 +12,7 @@ from thesis_arch.transformer_classifier.feed_forward import build_feed_forward
 from thesis_arch.transformer_classifier.feed_forward.choice import expert_blocks
 from thesis_arch.transformer_classifier.feed_forward.standard import StandardFeedForward
 from thesis_arch.transformer_classifier.heads.choice import build_head
+from thesis_arch.transformer_classifier.norms import NORMS
 
 KAN_SHAPES = {
     "hybrid": [("Linear", 16, 24), ("KanLinear", 24, 16)],
@@ -62,7 +63,7 @@ def test_normformer_puts_a_norm_in_the_middle_and_others_none(option, norm):
         )  # fmt: skip
         count[policy] = [type(m) for m in built.modules() if isinstance(m, kinds)]
     n_experts = 3 if option == "experts" else 1
-    expected = {"layernorm": nn.LayerNorm, "rmsnorm": nn.RMSNorm}[norm]
+    expected = NORMS[norm]
     assert count == {"pre": [], "post": [], "normformer": [expected] * n_experts}
 
 

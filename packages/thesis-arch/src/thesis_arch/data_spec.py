@@ -22,6 +22,8 @@ class DataSpec:
         Number of object ids, padding (0) included.
     has_globals : bool
         Whether the batches carry MET and METphi.
+    vocab_size : int or None
+        Of binned events, whose objects are tokens of a vocabulary and have no features.
     """
 
     n_tokens: int
@@ -29,6 +31,7 @@ class DataSpec:
     class_names: tuple[str, ...]
     num_types: int = 8
     has_globals: bool = True
+    vocab_size: int | None = None
 
     def __post_init__(self) -> None:
         unknown = [i for i in self.cont_features if i not in range(len(FEATURES))]

@@ -3,15 +3,17 @@
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from thesis_arch.data_spec import DataSpec
+from thesis_arch.data_spec import FEATURES, DataSpec
+from thesis_arch.physics.event_objects import EventObjects
+from thesis_arch.physics.observer import Observer
 from thesis_arch.statistics import Standardise
 
 _SMALLEST_GEV = 1e-3
 
 
-class ObjectInputs(nn.Module):
+class ObjectInputs(Observer):
     """Continuous features of objects, normalised by statistics of valid training objects.
 
     E, pt and eta are standardised, with `log_zscore` after taking logarithms of E and pt. phi is
@@ -23,6 +25,13 @@ class ObjectInputs(nn.Module):
         Which features the batches carry.
     norm : {"zscore", "log_zscore", "none"}
         How to normalise.
+
+    Attributes
+    ----------
+    n_features : int
+        Numbers that an object becomes.
+    columns : dict
+        Which of them each feature becomes.
     """
 
     def __init__(self, spec: DataSpec, norm: Literal["zscore", "log_zscore", "none"]) -> None:
@@ -36,14 +45,16 @@ class ObjectInputs(nn.Module):
         self.log_columns = [self.linear_columns.index(c) for c in scales if c is not None]
         self.standardise = Standardise(len(self.linear_columns))
         self.n_features = len(self.linear_columns) + (0 if self.angle is None else 2)
+        names = [FEATURES[spec.cont_features[c]] for c in self.linear_columns]
+        self.columns = {name: [column] for column, name in enumerate(names)}
+        if self.angle is not None:
+            self.columns["phi"] = [self.n_features - 2, self.n_features - 1]
 
-    def observe(self, cont: Tensor) -> None:
-        """Add valid training objects [N, F] to the statistics."""
+    def observe(self, objects: EventObjects) -> None:
         if self.norm != "none":
-            self.standardise.observe(self._linear(cont))
+            self.standardise.observe(self._linear(objects.cont))
 
     def finish(self) -> None:
-        """Fix the statistics."""
         if self.norm != "none":
             self.standardise.finish()
 
@@ -64,19 +75,17 @@ class ObjectInputs(nn.Module):
         return columns
 
 
-class MetInputs(nn.Module):
+class MetInputs(Observer):
     """MET as standardised ln(1 + MET / GeV), its direction as sin and cos."""
 
     def __init__(self) -> None:
         super().__init__()
         self.standardise = Standardise(1)
 
-    def observe(self, globals_: Tensor) -> None:
-        """Add training events' globals [B, 2] to the statistics."""
-        self.standardise.observe(globals_[:, :1].log1p())
+    def observe(self, objects: EventObjects) -> None:
+        self.standardise.observe(objects.globals[:, :1].log1p())
 
     def finish(self) -> None:
-        """Fix the statistics."""
         self.standardise.finish()
 
     def forward(self, globals_: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,10 +10,11 @@ from torch.nn import functional
 from thesis_arch.baselines.mlp_config import MLPSpec
 from thesis_arch.data_spec import DataSpec
 from thesis_arch.events import Events
-from thesis_arch.inputs import MetInputs, ObjectInputs, require_met
-from thesis_arch.packing import Packing
+from thesis_arch.inputs import MetInputs, require_met
+from thesis_arch.physics.event_objects import EventObjects
+from thesis_arch.physics.observer import fit_observers
 from thesis_arch.simple.mlp import hidden_layers
-from thesis_arch.transformer_classifier.tokenizers import TOKENIZERS
+from thesis_arch.transformer_classifier.tokenizers import build_tokenizer
 
 
 class MLPClassifier(nn.Module):
@@ -39,9 +40,8 @@ class MLPClassifier(nn.Module):
         super().__init__()
         self.config, self.spec = config, spec
         model = config.model
-        self.inputs = ObjectInputs(spec, config.norm)
-        self.tokenizer = TOKENIZERS[model.tokenizer.name](
-            model.tokenizer, spec, self.inputs.n_features
+        self.tokenizer = build_tokenizer(
+            model.tokenizer, spec, config.norm, model.tokenizer.id_embed_dim
         )
         if config.globals.include_met:
             require_met(spec)
@@ -52,13 +52,7 @@ class MLPClassifier(nn.Module):
 
     def fit_statistics(self, batches: Iterable[Events]) -> None:
         """Set all normalisations from the valid objects and MET of training batches."""
-        for batch in batches:
-            self.inputs.observe(batch.tokens_cont[batch.mask])
-            if self.met is not None:
-                self.met.observe(batch.globals)
-        self.inputs.finish()
-        if self.met is not None:
-            self.met.finish()
+        fit_observers(self, (EventObjects.of(batch, self.spec) for batch in batches))
 
     def forward(self, batch: Events) -> Tensor:
         """Logits [B, C]."""
@@ -80,9 +74,8 @@ class MLPClassifier(nn.Module):
 
     def _flat(self, batch: Events) -> Tensor:
         """[B, n_tokens * K + 3]: batches are as long as their longest event, this never varies."""
-        objects = Packing.of(batch.mask)
-        features = self.inputs(objects.pack(batch.tokens_cont))
-        tokens = objects.unpack(self.tokenizer(features, objects.pack(batch.tokens_id).long()))
+        objects = EventObjects.of(batch, self.spec)
+        tokens = objects.packing.unpack(self.tokenizer(objects))
         missing = self.spec.n_tokens - batch.mask.shape[1]
         parts = [functional.pad(tokens, (0, 0, 0, missing)).flatten(1)]
         if self.met is not None:

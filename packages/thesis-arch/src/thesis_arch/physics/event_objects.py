@@ -39,8 +39,9 @@ class EventObjects:
     spec: DataSpec
 
     @classmethod
-    def of(cls, batch: Events, spec: DataSpec, packing: Packing) -> "EventObjects":
-        """The objects of `batch`; `packing` is that of its mask."""
+    def of(cls, batch: Events, spec: DataSpec) -> "EventObjects":
+        """The objects of `batch`."""
+        packing = Packing.of(batch.mask)
         cont, ids = packing.pack(batch.tokens_cont), packing.pack(batch.tokens_id).long()
         return cls(cont, ids, batch.globals, packing, spec)
 

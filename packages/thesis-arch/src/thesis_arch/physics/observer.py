@@ -1,6 +1,7 @@
 """Parts of models that take statistics of training events."""
 
 from abc import abstractmethod
+from collections.abc import Iterable
 
 from torch import nn
 
@@ -19,6 +20,11 @@ class Observer(nn.Module):
         """Fix the statistics."""
 
 
-def observers(model: nn.Module) -> list[Observer]:
-    """All observers in `model`."""
-    return [module for module in model.modules() if isinstance(module, Observer)]
+def fit_observers(model: nn.Module, batches: Iterable[EventObjects]) -> None:
+    """Set the statistics of all observers in `model` from the objects of training batches."""
+    observers = [module for module in model.modules() if isinstance(module, Observer)]
+    for objects in batches if observers else ():
+        for observer in observers:
+            observer.observe(objects)
+    for observer in observers:
+        observer.finish()

@@ -9,16 +9,27 @@ from torch import Tensor, nn
 from thesis_arch.blocks import Blocks
 from thesis_arch.data_spec import DataSpec
 from thesis_arch.events import Events
-from thesis_arch.inputs import MetInputs, ObjectInputs
-from thesis_arch.packing import Packing, Sequence, join, with_spare_rows
+from thesis_arch.inputs import require_met
+from thesis_arch.packing import Sequence, join, with_spare_rows
 from thesis_arch.physics.event_objects import EventObjects
+from thesis_arch.physics.observer import fit_observers
 from thesis_arch.transformer_classifier.attention.layout import AttentionLayout
 from thesis_arch.transformer_classifier.attention_biases import AttentionBias
 from thesis_arch.transformer_classifier.config import ClassifierSpec
 from thesis_arch.transformer_classifier.encoder_block import EncoderBlock
-from thesis_arch.transformer_classifier.heads import HEADS
+from thesis_arch.transformer_classifier.heads import build_head
+from thesis_arch.transformer_classifier.layers import in_order
+from thesis_arch.transformer_classifier.met import BinnedMetTokens, MetTokens
+from thesis_arch.transformer_classifier.mia import Interactions, MiaBlock
+from thesis_arch.transformer_classifier.nodewise_mass import nodewise_mass
+from thesis_arch.transformer_classifier.norms import NORMS
 from thesis_arch.transformer_classifier.pooling import POOLINGS
-from thesis_arch.transformer_classifier.tokenizers import TOKENIZERS
+from thesis_arch.transformer_classifier.positional.building import (
+    model_positions,
+    rotation_of,
+    token_positions,
+)
+from thesis_arch.transformer_classifier.tokenizers import BinnedTokenizer, build_tokenizer
 
 
 class TransformerClassifier(nn.Module):
@@ -30,6 +41,11 @@ class TransformerClassifier(nn.Module):
         All options of the model.
     spec : DataSpec
         What the events look like.
+
+    Raises
+    ------
+    ValueError
+        An option needs what the events don't have.
     """
 
     architecture = "transformer_classifier"
@@ -39,37 +55,28 @@ class TransformerClassifier(nn.Module):
     def __init__(self, config: ClassifierSpec, spec: DataSpec) -> None:
         super().__init__()
         self.config, self.spec = config, spec
-        model = config.model
-        self.inputs = ObjectInputs(spec, config.norm)
-        self.tokenizer = TOKENIZERS[model.tokenizer.name](
-            model.tokenizer, spec, self.inputs.n_features
-        )
+        model, pooling = config.model, config.model.head.pooling
+        self.tokenizer = build_tokenizer(model.tokenizer, spec, config.norm, model.dim)
+        self.token_positions = token_positions(model, spec.n_tokens, self.tokenizer)
         self.project = nn.Linear(self.tokenizer.out_features, model.dim)
-        self.cls = _token(model.dim) if model.head.pooling == "cls" else None
-        if config.globals.include_met and not spec.has_globals:
-            raise ValueError(
-                "classifier.globals.include_met: found true, but the events carry no MET "
-                "(data.globals.present is false)"
-            )
-        self.met = MetTokens(model.dim) if config.globals.include_met else None
+        self.model_positions = model_positions(model, spec.n_tokens)
+        self.nodewise_mass = nodewise_mass(model.nodewise_mass, model.dim, spec)
+        self.cls = nn.Parameter(torch.randn(1, model.dim) * 0.02) if pooling == "cls" else None
+        self.cls_is_last = model.causal_attention  # the first token would see nothing
+        self.met = self._build_met() if config.globals.include_met else None
         self.attention_bias = AttentionBias(model, spec)
-        self.blocks = nn.ModuleList(EncoderBlock(model) for _ in range(model.depth))
-        self.final_norm = nn.LayerNorm(model.dim)
-        self.pool = POOLINGS[model.head.pooling]
-        self.head = HEADS[model.head.type](model.dim, spec.n_classes)
+        self.interactions = Interactions(model, spec) if model.mia_blocks.enabled else None
+        n_interactions = model.mia_blocks.num_blocks if model.mia_blocks.enabled else 0
+        self.interaction_blocks = nn.ModuleList(MiaBlock(model) for _ in range(n_interactions))
+        self.blocks = nn.ModuleList(EncoderBlock(model, layer) for layer in range(model.depth))
+        norm = NORMS[model.norm.type]
+        self.final_norm = nn.Identity() if model.norm.policy == "post" else norm(model.dim)
+        self.pool = POOLINGS["last" if pooling == "cls" and self.cls_is_last else pooling]
+        self.head = build_head(model, spec.n_classes)
 
     def fit_statistics(self, batches: Iterable[Events]) -> None:
         """Set all normalisations from the valid objects, pairs and MET of training batches."""
-        for batch in batches:
-            objects = EventObjects.of(batch, self.spec, Packing.of(batch.mask))
-            self.inputs.observe(objects.cont)
-            self.attention_bias.observe(objects)
-            if self.met is not None:
-                self.met.inputs.observe(batch.globals)
-        self.inputs.finish()
-        self.attention_bias.finish()
-        if self.met is not None:
-            self.met.inputs.finish()
+        fit_observers(self, (EventObjects.of(batch, self.spec) for batch in batches))
 
     def forward(self, batch: Events) -> Tensor:
         """Logits [B, C]."""
@@ -77,15 +84,34 @@ class TransformerClassifier(nn.Module):
 
     def embed(self, batch: Events) -> Tensor:
         """Pooled representation [B, D]."""
-        objects = EventObjects.of(batch, self.spec, Packing.of(batch.mask))
-        sequence = self._sequence(objects.cont, objects.ids, batch)
+        model = self.config.model
+        objects = EventObjects.of(batch, self.spec)
+        places = objects.packing.pack(batch.mask.cumsum(1) - 1)
+        sequence = self._sequence(objects, places, batch)
         blocks, n_tokens = Blocks.of(sequence.packing), len(sequence.tokens)
-        bias = self.attention_bias(objects, sequence.objects, blocks)
-        layout = AttentionLayout.of(blocks, self.config.model.heads, bias.pairs)
+        physics = self.attention_bias(objects, sequence.objects, blocks)
+        pairs, mixing = physics.pairs, None
+        if self.interactions is not None:
+            interactions = self.interactions(objects, sequence.objects, blocks)
+            pairs, mixing = _added(pairs, interactions.bias), interactions.mixing
+        layout = AttentionLayout.of(
+            blocks,
+            model.heads * model.branches,
+            pairs or [],
+            causal=model.causal_attention,
+            rotation=rotation_of(model, sequence, places),
+            query_scale=physics.query_scale,
+        )
         x = with_spare_rows(sequence.tokens)
-        for block in self.blocks:
-            x = block(x, layout)
+        for layer in self.layers:
+            x = layer(x, mixing, blocks) if isinstance(layer, MiaBlock) else layer(x, layout)
         return self.pool(self.final_norm(x[:n_tokens]), sequence.packing)
+
+    @property
+    def layers(self) -> list[nn.Module]:
+        """All blocks in the order in which tokens pass them."""
+        placement = self.config.model.mia_blocks.placement
+        return in_order(list(self.blocks), list(self.interaction_blocks), placement)
 
     @torch.no_grad()
     def event_scores(self, batch: Events) -> dict[str, Tensor]:
@@ -95,33 +121,37 @@ class TransformerClassifier(nn.Module):
 
     def effective_axes(self) -> dict[str, Any]:
         """Coordinates in design space that only the built model knows."""
-        axes: dict[str, Any] = {"n_parameters": sum(p.numel() for p in self.parameters())}
-        return axes | self.attention_bias.effective_axes()
+        return {
+            "n_parameters": sum(p.numel() for p in self.parameters()),
+            "nodewise_mass_enabled": self.nodewise_mass is not None,
+            **self.attention_bias.effective_axes(),
+        }
 
-    def _sequence(self, cont: Tensor, ids: Tensor, batch: Events) -> Sequence:
-        tokens = self.project(self.tokenizer(self.inputs(cont), ids))
+    def _sequence(self, objects: EventObjects, places: Tensor, batch: Events) -> Sequence:
+        tokens = self.tokenizer(objects)
+        if self.token_positions is not None:
+            tokens = self.token_positions(tokens, places)
         # What the blocks add up stays in full precision under autocast, with extra tokens or not.
-        tokens = tokens.to(self.project.weight.dtype)
-        n_events = len(batch.mask)
-        before = [] if self.cls is None else [self.cls.expand(n_events, -1)]
-        after = [] if self.met is None else list(self.met(batch.globals))
-        return join(tokens, batch.mask, before, after)
+        tokens = self.project(tokens).to(self.project.weight.dtype)
+        if self.model_positions is not None:
+            tokens = self.model_positions(tokens, places)
+        if self.nodewise_mass is not None:
+            tokens = tokens + self.nodewise_mass(objects)
+        cls = [] if self.cls is None else [self.cls.expand(len(batch.mask), -1)]
+        met = [] if self.met is None else list(self.met(batch.globals))
+        if self.cls_is_last:
+            return join(tokens, batch.mask, [], [*met, *cls])
+        return join(tokens, batch.mask, cls, met)
+
+    def _build_met(self) -> MetTokens | BinnedMetTokens:
+        require_met(self.spec)
+        if isinstance(self.tokenizer, BinnedTokenizer):
+            return BinnedMetTokens(self.tokenizer.embedding, self.project)
+        return MetTokens(self.config.model.dim)
 
 
-class MetTokens(nn.Module):
-    """Two tokens for the missing transverse momentum: its size and its direction."""
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.inputs = MetInputs()
-        self.size = nn.Linear(1, dim)
-        self.direction = nn.Linear(2, dim)
-
-    def forward(self, globals_: Tensor) -> tuple[Tensor, Tensor]:
-        """[B, 2] -> two times [B, D]."""
-        size, direction = self.inputs(globals_)
-        return self.size(size), self.direction(direction)
-
-
-def _token(dim: int) -> nn.Parameter:
-    return nn.Parameter(torch.randn(1, dim) * 0.02)
+def _added(first: list[Tensor] | None, second: list[Tensor] | None) -> list[Tensor] | None:
+    """Sum of the biases of each block; None where there are none."""
+    if first is None or second is None:
+        return first if second is None else second
+    return [a + b for a, b in zip(first, second, strict=True)]

@@ -13,6 +13,11 @@ def cls_pooling(x: Tensor, packing: Packing) -> Tensor:
     return x[counts.cumsum(0) - counts]
 
 
+def last_pooling(x: Tensor, packing: Packing) -> Tensor:
+    """The last token, which is [CLS] where attention is causal. [N, D] -> [B, D]."""
+    return x[packing.mask.sum(1).cumsum(0) - 1]
+
+
 def mean_pooling(x: Tensor, packing: Packing) -> Tensor:
     """Mean over valid tokens, zero for an event without any. [N, D] -> [B, D]."""
     counts = packing.mask.sum(1, keepdim=True).clamp_min(1)
@@ -28,7 +33,8 @@ def max_pooling(x: Tensor, packing: Packing) -> Tensor:
 
 POOLINGS: dict[str, Callable[[Tensor, Packing], Tensor]] = {
     "cls": cls_pooling,
+    "last": last_pooling,
     "mean": mean_pooling,
     "max": max_pooling,
 }
-"""`head.pooling` -> function."""
+"""`head.pooling` -> function; last is that of cls where attention is causal."""

@@ -1,55 +1,47 @@
-"""Scaled dot-product attention (Vaswani et al., arXiv:1706.03762) on packed tokens."""
+"""Multi-head attention (Vaswani et al., arXiv:1706.03762) on packed tokens."""
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from thesis_arch.dropout import ByteDropout
 from thesis_arch.transformer_classifier.attention.layout import AttentionLayout
-from thesis_arch.transformer_classifier.attention.packed import attend_packed
+from thesis_arch.transformer_classifier.attention.per_head import PerHead
+from thesis_arch.transformer_classifier.attention.scaled_dot_product import attend
+from thesis_arch.transformer_classifier.config import TransformerConfig
 
 
 class StandardAttention(nn.Module):
-    """Multi-head self-attention with an additive bias.
+    """Self-attention with an additive bias: one softmax for each head.
 
     Parameters
     ----------
-    dim, heads : int
-        Width of a token and number of heads; `heads` divides `dim`.
-    dropout : float
-        Dropout of attention weights.
+    config : TransformerConfig
+        Sizes, dropout and norms.
+    layer : int
+        Which attention layer it is, from 0; all are alike.
     """
 
-    def __init__(self, dim: int, heads: int, dropout: float) -> None:
+    def __init__(self, config: TransformerConfig, layer: int) -> None:
         super().__init__()
-        self.heads = heads
-        self.qkv = nn.Linear(dim, 3 * dim)
-        self.out = nn.Linear(dim, dim)
-        self.dropout = ByteDropout(dropout)
+        self.n_maps = self.heads = config.heads
+        self.qkv = nn.Linear(config.dim, 3 * config.dim)
+        self.per_head = PerHead(config)
+        self.out = nn.Linear(config.dim, config.dim)
+        self.dropout = ByteDropout(config.attention.dropout)
 
     def forward(self, x: Tensor, layout: AttentionLayout) -> Tensor:
-        """Attend within each event; [N, D] -> [N, D]."""
-        qkv = self.qkv(x)
-        if layout.rows is not None:
-            mixed = attend_packed(qkv, layout.rows, layout.biases, self.heads, self.dropout)
-        else:
-            mixed = self._attend_padded(qkv, layout)
-        return self.out(mixed)
+        """Attend within each event; [N + k, D] -> [N + k, D]."""
+        mixed = attend(self.queries_keys_values(x, layout), layout, self.n_maps, self.dropout)
+        return self.out(self.per_head(mixed))
 
-    def _attend_padded(self, qkv: Tensor, layout: AttentionLayout) -> Tensor:
-        """With torch's fused kernels, which are made for GPUs."""
-        blocks = layout.blocks
-        probability = self.dropout.probability if self.training else 0.0
-        mixed = []
-        slots = blocks.split_slots(qkv.index_select(0, blocks.token))
-        for padded, bias in zip(slots, layout.biases, strict=True):
-            query, key, value = padded.unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-            by_head = functional.scaled_dot_product_attention(
-                query,
-                key,
-                value,
-                attn_mask=bias.transpose(2, 3).to(query.dtype),
-                dropout_p=probability,
-            )
-            mixed.append(by_head.transpose(1, 2).flatten(2).flatten(0, 1))
-        return torch.cat(mixed).index_select(0, blocks.slot)
+    def queries_keys_values(self, x: Tensor, layout: AttentionLayout) -> Tensor:
+        """[N + k, D] -> [N + k, 3 D], turned and scaled as the layout says."""
+        qkv = self.qkv(x)
+        if layout.rotation is None and layout.query_scale is None:
+            return qkv
+        query, key, value = qkv.unflatten(-1, (3, self.heads, -1)).unbind(1)
+        if layout.rotation is not None:
+            query, key = layout.rotation(query), layout.rotation(key)
+        if layout.query_scale is not None:
+            query = (query * layout.query_scale[..., None]).to(value.dtype)
+        return torch.stack([query, key, value], dim=1).flatten(1)

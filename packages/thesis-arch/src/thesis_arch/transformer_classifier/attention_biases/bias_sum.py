@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from thesis_arch.blocks import Blocks
 from thesis_arch.data_spec import DataSpec
 from thesis_arch.physics.event_objects import EventObjects
-from thesis_arch.physics.observer import observers
 from thesis_arch.transformer_classifier.attention_biases.global_conditioned import (
     GlobalScale,
     global_conditioned,
@@ -85,16 +84,6 @@ class AttentionBias(nn.Module):
                 self.biases[name] = bias
             if isinstance(bias, LorentzScalarBias):
                 self.lorentz_features = bias.features
-
-    def observe(self, objects: EventObjects) -> None:
-        """Add valid training pairs and events to the statistics."""
-        for observer in observers(self):
-            observer.observe(objects)
-
-    def finish(self) -> None:
-        """Fix the statistics."""
-        for observer in observers(self):
-            observer.finish()
 
     def effective_axes(self) -> dict[str, Any]:
         """What is left of `attention_biases` and of the features of lorentz_scalar."""

@@ -1,12 +1,11 @@
 """What the missing transverse momentum says about attention."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from thesis_arch.data_spec import DataSpec
 from thesis_arch.inputs import MetInputs
 from thesis_arch.physics.event_objects import EventObjects
-from thesis_arch.physics.observer import Observer
 from thesis_arch.physics.requirements import require_directions
 from thesis_arch.transformer_classifier.attention_biases.gate import Gate
 from thesis_arch.transformer_classifier.attention_biases.small_mlp import small_mlp
@@ -33,7 +32,7 @@ def global_conditioned(
     return MetDirectionBias(config)
 
 
-class GlobalScale(Observer):
+class GlobalScale(nn.Module):
     """A factor for each head out of MET, 1 or so at the start.
 
     It multiplies the sum of other biases, or the logits where there is none: something added to
@@ -52,19 +51,13 @@ class GlobalScale(Observer):
         self.mlp = small_mlp(1, own.global_dim, config.heads, own.mlp_type, config.kan)
         self.gate = Gate()
 
-    def observe(self, objects: EventObjects) -> None:
-        self.inputs.observe(objects.globals)
-
-    def finish(self) -> None:
-        self.inputs.finish()
-
     def forward(self, objects: EventObjects) -> Tensor:
         """[B, H] of each event."""
         size, _ = self.inputs(objects.globals)
         return 1 + self.gate(self.mlp(size))
 
 
-class MetDirectionBias(Observer):
+class MetDirectionBias(nn.Module):
     """MLP of where two objects stand relative to the missing transverse momentum, and of its size.
 
     Who looks at whom makes a difference. Parameters are those of `GlobalScale`.
@@ -76,12 +69,6 @@ class MetDirectionBias(Observer):
         self.inputs = MetInputs()
         self.mlp = small_mlp(5, own.global_dim, config.heads, own.mlp_type, config.kan)
         self.gate = Gate()
-
-    def observe(self, objects: EventObjects) -> None:
-        self.inputs.observe(objects.globals)
-
-    def finish(self) -> None:
-        self.inputs.finish()
 
     def forward(self, objects: EventObjects) -> Tensor:
         """[2, P, 1, H]: the first object of each pair looks, then the second."""

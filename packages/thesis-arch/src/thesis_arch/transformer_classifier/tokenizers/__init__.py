@@ -1,16 +1,59 @@
-"""From the features of one object to one token."""
+"""From one object to one token."""
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
+from typing import Literal, Protocol
+
+from torch import Tensor
 
 from thesis_arch.data_spec import DataSpec
+from thesis_arch.inputs import ObjectInputs
+from thesis_arch.physics.event_objects import EventObjects
 from thesis_arch.transformer_classifier.config import TokenizerConfig
+from thesis_arch.transformer_classifier.tokenizers.binned import BinnedTokenizer
 from thesis_arch.transformer_classifier.tokenizers.identity import IdentityTokenizer
 from thesis_arch.transformer_classifier.tokenizers.raw import RawTokenizer
 
-Tokenizer = IdentityTokenizer | RawTokenizer
 
-TOKENIZERS: dict[str, Callable[[TokenizerConfig, DataSpec, int], Tokenizer]] = {
-    "identity": lambda config, spec, n: IdentityTokenizer(n, spec.num_types, config.id_embed_dim),
-    "raw": lambda config, spec, n: RawTokenizer(n),
-}
-"""`tokenizer.name` -> builder of (config, spec, number of normalised features)."""
+class Tokenizer(Protocol):
+    """What all tokenizers have.
+
+    Attributes
+    ----------
+    out_features : int
+        Size of a token.
+    columns : mapping
+        Columns of a token that each feature of an object fills; empty where they are mixed.
+    """
+
+    out_features: int
+    columns: Mapping[str, Sequence[int]]
+
+    def __call__(self, objects: EventObjects) -> Tensor:
+        """Tokens [n, out_features] of the objects of a batch."""
+        ...
+
+
+def build_tokenizer(
+    config: TokenizerConfig,
+    spec: DataSpec,
+    norm: Literal["zscore", "log_zscore", "none"],
+    dim: int,
+) -> BinnedTokenizer | IdentityTokenizer | RawTokenizer:
+    """The tokenizer of that name; `dim` is the width of a binned one.
+
+    Raises
+    ------
+    ValueError
+        It needs the other kind of events: objects with features, or binned ones.
+    """
+    if (config.name == "binned") != (spec.vocab_size is not None):
+        events = "objects with features" if spec.vocab_size is None else "binned tokens"
+        raise ValueError(
+            f"classifier.model.tokenizer.name: found {config.name}, but the events are {events}; "
+            "binned goes with data=h5_tokens_binned, and that with nothing else"
+        )
+    if spec.vocab_size is not None:
+        return BinnedTokenizer(spec.vocab_size, dim)
+    if config.name == "raw":
+        return RawTokenizer(ObjectInputs(spec, norm))
+    return IdentityTokenizer(ObjectInputs(spec, norm), spec.num_types, config)

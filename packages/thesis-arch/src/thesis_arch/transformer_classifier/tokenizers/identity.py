@@ -1,27 +1,35 @@
-"""Continuous features beside an embedding of the object id."""
+"""Continuous features beside the object id."""
 
 import torch
 from torch import Tensor, nn
 
+from thesis_arch.inputs import ObjectInputs
+from thesis_arch.object_ids import build_ids
+from thesis_arch.physics.event_objects import EventObjects
+from thesis_arch.transformer_classifier.config import TokenizerConfig
+
 
 class IdentityTokenizer(nn.Module):
-    """Concatenate features with a learned embedding of the id.
+    """Concatenate normalised features with what stands for the id.
 
     Parameters
     ----------
-    n_features : int
-        Normalised continuous features of an object.
+    inputs : ObjectInputs
+        Normalises continuous features.
     num_types : int
         Number of ids, padding (0) included.
-    id_embed_dim : int
-        Size of the embedding.
+    config : TokenizerConfig
+        `pid_mode` and `id_embed_dim`.
     """
 
-    def __init__(self, n_features: int, num_types: int, id_embed_dim: int) -> None:
+    def __init__(self, inputs: ObjectInputs, num_types: int, config: TokenizerConfig) -> None:
         super().__init__()
-        self.id_embedding = nn.Embedding(num_types, id_embed_dim)
-        self.out_features = n_features + id_embed_dim
+        self.inputs = inputs
+        self.ids = build_ids(config.pid_mode, num_types, config.id_embed_dim)
+        self.out_features = inputs.n_features + self.ids.out_features
+        id_columns = list(range(inputs.n_features, self.out_features))
+        self.columns = {**inputs.columns, "id": id_columns}
 
-    def forward(self, features: Tensor, ids: Tensor) -> Tensor:
-        """[N, F], [N] -> [N, out_features]."""
-        return torch.cat([features, self.id_embedding(ids)], dim=-1)
+    def forward(self, objects: EventObjects) -> Tensor:
+        """[n, out_features] of n objects."""
+        return torch.cat([self.inputs(objects.cont), self.ids(objects.ids)], dim=-1)

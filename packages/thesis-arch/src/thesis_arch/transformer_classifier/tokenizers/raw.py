@@ -2,20 +2,25 @@
 
 from torch import Tensor, nn
 
+from thesis_arch.inputs import ObjectInputs
+from thesis_arch.physics.event_objects import EventObjects
+
 
 class RawTokenizer(nn.Module):
-    """Pass the features on and ignore the ids.
+    """Pass the normalised features on and ignore the ids.
 
     Parameters
     ----------
-    n_features : int
-        Normalised continuous features of an object.
+    inputs : ObjectInputs
+        Normalises continuous features.
     """
 
-    def __init__(self, n_features: int) -> None:
+    def __init__(self, inputs: ObjectInputs) -> None:
         super().__init__()
-        self.out_features = n_features
+        self.inputs = inputs
+        self.out_features = inputs.n_features
+        self.columns = inputs.columns
 
-    def forward(self, features: Tensor, ids: Tensor) -> Tensor:
-        """[N, F], [N] -> [N, F]."""
-        return features
+    def forward(self, objects: EventObjects) -> Tensor:
+        """[n, out_features] of n objects."""
+        return self.inputs(objects.cont)
