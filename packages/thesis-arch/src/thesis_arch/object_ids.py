@@ -68,3 +68,8 @@ def build_ids(mode: str, num_types: int, width: int) -> OneHotIds | FixedRandomI
     if mode == "one_hot":
         return OneHotIds(num_types)
     return {"learned": LearnedIds, "fixed_random": FixedRandomIds}[mode](num_types, width)
+
+
+def id_embedding(model: nn.Module) -> nn.Embedding | None:
+    """The learned vectors of object ids in a model; None where ids enter otherwise."""
+    return next((m.embedding for m in model.modules() if isinstance(m, LearnedIds)), None)

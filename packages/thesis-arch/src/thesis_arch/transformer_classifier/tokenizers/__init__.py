@@ -15,18 +15,17 @@ from thesis_arch.transformer_classifier.tokenizers.raw import RawTokenizer
 
 
 class Tokenizer(Protocol):
-    """What all tokenizers have.
+    """What all tokenizers have."""
 
-    Attributes
-    ----------
-    out_features : int
-        Size of a token.
-    columns : mapping
-        Columns of a token that each feature of an object fills; empty where they are mixed.
-    """
+    @property
+    def out_features(self) -> int:
+        """Size of a token."""
+        ...
 
-    out_features: int
-    columns: Mapping[str, Sequence[int]]
+    @property
+    def columns(self) -> Mapping[str, Sequence[int]]:
+        """Columns of a token that each feature of an object fills; empty where they are mixed."""
+        ...
 
     def __call__(self, objects: EventObjects) -> Tensor:
         """Tokens [n, out_features] of the objects of a batch."""
