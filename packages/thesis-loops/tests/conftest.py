@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from small_runs import LOOPS, STREAMED, config_of
+from small_runs import ANY_LOOPS, LOOPS, STREAMED, config_of
 from thesis_data.config import DataConfig
 from thesis_data.synthetic import dataset
 from thesis_data.toy_dataset import ensure_dataset
@@ -49,7 +49,13 @@ def config(toy_file: str) -> Callable[..., dict[str, Any]]:
 
 @pytest.fixture(params=LOOPS)
 def loop(request: pytest.FixtureRequest) -> str:
-    """One loop after the other: a contract holds for all of them."""
+    """One loop that `fit` trains after the other: a contract holds for all of them."""
+    return request.param
+
+
+@pytest.fixture(params=ANY_LOOPS)
+def any_loop(request: pytest.FixtureRequest) -> str:
+    """Those, and boosted trees."""
     return request.param
 
 

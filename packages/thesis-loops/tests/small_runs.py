@@ -105,6 +105,22 @@ MLP: dict[str, Any] = {
     | {"model": options("mlp_classifier", hidden_sizes=[16, 8])},
 }
 
+BDT: dict[str, Any] = {
+    "loop": "bdt_classifier",
+    "objective": "best_val_auroc",
+    "data": {"kind": "events"},
+    "classifier": {
+        "model": options("bdt_classifier", n_estimators=3, max_depth=3, n_jobs=1),
+        "globals": {"include_met": True},
+        "trainer": {
+            "batch_size": 32,
+            "class_weights": "none",
+            "metrics": ["acc", "auroc", "f1"],
+            "seed": 7,
+        },
+    },
+}
+
 STOPPING = {"enabled": True, "patience": 1, "min_delta": 0.0, "restore_best_weights": True}
 
 # Besides a file in small chunks: pools of about 7 events, so that every batch comes out of several.
@@ -115,17 +131,20 @@ STREAMED: dict[str, Any] = {
     "trainer__early_stopping": STOPPING | {"patience": 2, "min_delta": 0.03},
 }
 
+# Those that `fit` trains, and the one that does without.
 LOOPS = {"test_mlp": TEST_MLP, "transformer_classifier": TRANSFORMER, "mlp_classifier": MLP}
 TRAINER_OF = {
     "test_mlp": "general.trainer",
     "transformer_classifier": "classifier.trainer",
     "mlp_classifier": "classifier.trainer",
+    "bdt_classifier": "classifier.trainer",
 }
+ANY_LOOPS = LOOPS | {"bdt_classifier": BDT}
 
 
 def config_of(loop: str, /, **changes: Any) -> dict[str, Any]:
     """A complete config; ``trainer__lr=1`` reaches the trainer of whatever loop."""
-    config = deepcopy(ROOT | LOOPS[loop])
+    config = deepcopy(ROOT | ANY_LOOPS[loop])
     for key, value in changes.items():
         path = key.replace("__", ".")
         if path.startswith("trainer."):

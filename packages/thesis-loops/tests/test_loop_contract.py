@@ -12,8 +12,8 @@ from thesis_facts.locks import run_lock
 from thesis_loops.engine.recorder import FactsRecorder
 
 
-def test_a_run_leaves_its_facts(loop, config, train, run_dir):
-    results = train(config(loop, run_dir=str(run_dir)))
+def test_a_run_leaves_its_facts(any_loop, config, train, run_dir):
+    results = train(config(any_loop, run_dir=str(run_dir)))
     moments = [event["moment"] for event in events_of(run_dir)]
     assert moments == ["on_start", *["on_epoch_end"] * 3, "on_test_end", "on_train_end"]
     assert len({event["meta"]["run_id"] for event in events_of(run_dir)}) == 1
@@ -23,13 +23,14 @@ def test_a_run_leaves_its_facts(loop, config, train, run_dir):
     assert splits == [*expected, [str(results["best_epoch"]), "test"]]
     for name in ("config.json", "meta.json", "axes.json"):
         assert json.loads((run_dir / "facts" / name).read_text())
-    assert json.loads((run_dir / "facts" / "axes.json").read_text())["n_parameters"] > 0
+    axes = json.loads((run_dir / "facts" / "axes.json").read_text())
+    assert any_loop == "bdt_classifier" or axes["n_parameters"] > 0
     load_model(run_dir / "best_val.pt")
     load_model(run_dir / "last.pt")
 
 
-def test_results_are_finite_and_those_of_the_facts(loop, config, train, run_dir):
-    results = train(config(loop, run_dir=str(run_dir)))
+def test_results_are_finite_and_those_of_the_facts(any_loop, config, train, run_dir):
+    results = train(config(any_loop, run_dir=str(run_dir)))
     assert {"best_epoch", "best_val_loss", "test_loss"} <= results.keys()
     assert all(math.isfinite(results[k]) for k in ("best_val_loss", "test_loss"))
     end = events_of(run_dir)[-1]
@@ -41,46 +42,46 @@ def test_results_are_finite_and_those_of_the_facts(loop, config, train, run_dir)
     assert epochs[1]["histories"]["val_loss"] == losses[:2]
 
 
-def test_without_a_directory_nothing_is_written(loop, config, train, tmp_path, monkeypatch):
+def test_without_a_directory_nothing_is_written(any_loop, config, train, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    results = train(config(loop))
+    results = train(config(any_loop))
     assert math.isfinite(results["test_loss"])
     assert list(tmp_path.iterdir()) == []
 
 
-def test_same_config_same_numbers(loop, config, train, tmp_path):
+def test_same_config_same_numbers(any_loop, config, train, tmp_path):
     for name in ("a", "b"):
-        train(config(loop, run_dir=str(tmp_path / name)))
+        train(config(any_loop, run_dir=str(tmp_path / name)))
     assert numbers_of(tmp_path / "a") == numbers_of(tmp_path / "b")
-    train(config(loop, run_dir=str(tmp_path / "c"), trainer__seed=8))
+    train(config(any_loop, run_dir=str(tmp_path / "c"), trainer__seed=8))
     assert numbers_of(tmp_path / "a") != numbers_of(tmp_path / "c")
 
 
-def test_a_directory_with_a_run_is_not_overwritten(loop, config, train, run_dir):
-    train(config(loop, run_dir=str(run_dir)))
+def test_a_directory_with_a_run_is_not_overwritten(any_loop, config, train, run_dir):
+    train(config(any_loop, run_dir=str(run_dir)))
     before = numbers_of(run_dir)
     with pytest.raises(ConfigError, match="resume=auto"):
-        train(config(loop, run_dir=str(run_dir)))
+        train(config(any_loop, run_dir=str(run_dir)))
     assert numbers_of(run_dir) == before
 
 
-def test_only_the_same_config_resumes(loop, config, train, run_dir):
-    train(config(loop, run_dir=str(run_dir)))
-    with pytest.raises(ConfigError, match=r"trainer\.lr: 0\.001 -> 0\.002"):
-        train(config(loop, run_dir=str(run_dir), resume="auto", trainer__lr=2e-3))
+def test_only_the_same_config_resumes(any_loop, config, train, run_dir):
+    train(config(any_loop, run_dir=str(run_dir)))
+    with pytest.raises(ConfigError, match=r"trainer\.seed: 7 -> 8"):
+        train(config(any_loop, run_dir=str(run_dir), resume="auto", trainer__seed=8))
 
 
-def test_a_complete_run_is_not_run_again(loop, config, train, run_dir, caplog):
-    first = train(config(loop, run_dir=str(run_dir)))
+def test_a_complete_run_is_not_run_again(any_loop, config, train, run_dir, caplog):
+    first = train(config(any_loop, run_dir=str(run_dir)))
     before = {path: path.read_bytes() for path in run_dir.rglob("*") if path.is_file()}
     with caplog.at_level("INFO"):
-        again = train(config(loop, run_dir=str(run_dir), resume="auto"))
+        again = train(config(any_loop, run_dir=str(run_dir), resume="auto"))
     assert again == pytest.approx(first, rel=0, abs=0, nan_ok=True)
     assert list(again) == list(first)
     assert "complete" in caplog.text
     assert {path: path.read_bytes() for path in run_dir.rglob("*") if path.is_file()} == before
-    with pytest.raises(ConfigError, match=r"trainer\.lr"):
-        train(config(loop, run_dir=str(run_dir), resume="auto", trainer__lr=2e-3))
+    with pytest.raises(ConfigError, match=r"trainer\.seed"):
+        train(config(any_loop, run_dir=str(run_dir), resume="auto", trainer__seed=8))
 
 
 @pytest.mark.parametrize("ema_decay", [None, 0.9])
@@ -103,9 +104,9 @@ def power_cut(*_: object) -> None:
     raise SystemExit
 
 
-def test_two_runs_never_share_a_directory(loop, config, train, run_dir):
+def test_two_runs_never_share_a_directory(any_loop, config, train, run_dir):
     with run_lock(run_dir), pytest.raises(LockedError):
-        train(config(loop, run_dir=str(run_dir)))
+        train(config(any_loop, run_dir=str(run_dir)))
 
 
 def test_early_stopping_ends_the_run_and_tests_the_best_epoch(loop, config, train, run_dir):
