@@ -19,6 +19,7 @@ from thesis_arch.transformer_classifier.attention_biases.gate import Gate
 from thesis_arch.transformer_classifier.attention_biases.maps import spread_over_maps
 from thesis_arch.transformer_classifier.config import TransformerConfig
 from thesis_arch.transformer_classifier.feed_forward.standard import StandardFeedForward
+from thesis_arch.transformer_classifier.norms import NORMS
 
 FEATURES = ("log_kt", "z", "deltaR", "log_m2")
 
@@ -100,10 +101,11 @@ class MiaBlock(nn.Module):
         own = config.mia_blocks
         self.channels = own.interaction_dim
         width = self.channels * max(1, config.dim // self.channels)
-        self.mixing_norm = nn.LayerNorm(config.dim)
+        norm = NORMS[config.norm.type]
+        self.mixing_norm = norm(config.dim)
         self.value = nn.Linear(config.dim, width)
         self.out = nn.Linear(width, config.dim)
-        self.feed_forward_norm = nn.LayerNorm(config.dim)
+        self.feed_forward_norm = norm(config.dim)
         self.feed_forward = StandardFeedForward(config.dim, config.mlp_dim, own.dropout)
         self.dropout = ByteDropout(own.dropout)
 
