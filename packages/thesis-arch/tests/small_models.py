@@ -226,6 +226,30 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "attention__type": "differential",
         "attention_biases": "lorentz_scalar",
     },
+    "KAN": {"ffn__type": "kan", "kan__grid_update_freq": 1},
+    "KAN bottleneck, normformer": {
+        "ffn__type": "kan",
+        "ffn__kan__variant": "bottleneck",
+        "norm__policy": "normformer",
+    },
+    "pure KAN": {"ffn__type": "kan", "ffn__kan__variant": "pure", "head__type": "kan"},
+    # Two, so that each of them has tokens in a batch as small.
+    "experts": {"moe__enabled": True, "moe__num_experts": 2},
+    "experts of events, normformer": {
+        "moe__enabled": True,
+        "moe__top_k": 2,
+        "moe__routing_level": "event",
+        "moe__noisy_gating": True,
+        "norm__policy": "normformer",
+    },
+    "experts in the middle of KANs": {
+        "depth": 3,
+        "ffn__type": "kan",
+        "moe__enabled": True,
+        "moe__scope": "middle_blocks",
+        "head__pooling": "mean",
+    },
+    "expert head": {"head__type": "moe", "moe__top_k": 2, "head__pooling": "max"},
 }
 
 # Of these the order of objects is a part of the input.
