@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from thesis_data.batches import eval_batches
 from thesis_data.config import DataConfig
 from thesis_data.layout import Layout
 from thesis_data.loading import load_events
@@ -157,3 +158,15 @@ def test_loading_needs_little_more_memory_than_the_bytes_of_the_file(rows, tmp_p
         tracemalloc.stop()
     block = 16_384 * LAYOUT.width * 4
     assert peak < 1.2 * events.nbytes + 3 * block
+
+
+def test_a_sample_is_always_the_same_events_with_their_positions(sound_file):
+    whole = load(sound_file).train
+    sample = whole.sample(40)
+    assert len(sample) == 40
+    (batch,) = eval_batches(sample, 100, trim=False)
+    assert batch.index.unique().tolist() == batch.index.tolist()
+    assert torch.equal(batch.tokens_cont, whole.tokens_cont[batch.index])
+    assert torch.equal(batch.row, whole.row[batch.index])
+    assert torch.equal(sample.row, load(sound_file).train.sample(40).row)
+    assert whole.sample(300) is whole

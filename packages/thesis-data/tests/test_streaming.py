@@ -304,3 +304,20 @@ def test_a_file_that_others_hold_a_lock_on_is_read(sound_file, monkeypatch, budg
         assert sum(len(batch) for batch in train_batches(split, 64, seed=0, epoch=0)) == 300
     finally:
         holder.communicate("")
+
+
+@pytest.mark.parametrize("n_events", [1, 40, 200])
+def test_a_sample_of_a_streamed_split_is_a_fair_one(files, in_memory, n_events):
+    streamed = load(files, memory_budget_gib=TINY)
+    sample = StreamedSplit(streamed.reader, streamed.blocks, pool_bytes=10**6).sample(n_events)
+    assert len(sample) == n_events
+    (batch,) = eval_batches(sample, 400, trim=False)
+    assert (batch.index.diff() > 0).all()
+    assert torch.equal(batch.tokens_cont, in_memory.tokens_cont[batch.index])
+    assert n_events < 200 or ((batch.index < 100).any() and (batch.index > 200).any())
+
+
+def test_a_sample_takes_no_more_memory_than_a_pool(files):
+    streamed = load(files, memory_budget_gib=TINY)
+    sample = streamed.sample(250)
+    assert 0 < len(sample) * streamed.reader.event_bytes <= 2 * streamed.pool_bytes

@@ -107,8 +107,8 @@ def _bin(options: argparse.Namespace) -> int:
         n_tokens=options.n_tokens,
     )
     print(
-        f"{options.out}: {len(binning.vocabulary)} tokens; train on them with: "
-        f"thesis-train data=h5_tokens_binned data.path={options.out}"
+        f"{options.out}: {len(binning.vocabulary)} tokens; train on them with: thesis-train "
+        f"data=h5_tokens_binned data.path={options.out} classifier.model.tokenizer.name=binned"
     )
     return 0
 
