@@ -101,14 +101,14 @@ def _recursion(position: Tensor, grid: Grid) -> tuple[Tensor, Tensor]:
     return values, lower
 
 
-# Numbers in a temporary, a row of them for each spline: what stays in a core's cache. In one piece
-# the recursion is three times slower.
+# Numbers in a temporary, a row of them for each spline: what stays in a CPU core's cache. In one
+# piece the recursion is three times slower.
 _CHUNK = 16_384
 
 
 def _pieces(x: Tensor) -> Iterator[slice]:
-    """Some rows of [N, in] after the other."""
-    rows = max(1, _CHUNK // x.shape[1])
+    """Some rows of [N, in] after the other; on GPUs all at once."""
+    rows = max(1, _CHUNK // x.shape[1] if x.device.type == "cpu" else len(x))
     return (slice(at, at + rows) for at in range(0, len(x), rows))
 
 
