@@ -40,7 +40,7 @@ def test_bias_is_the_gated_mlp_of_each_pair(options, per_head, spec, events):
                 ]
                 features = torch.stack([PAIRWISE_FEATURES[f](*pair) for f in lorentz.features])
                 features = lorentz.standardise(features) * lorentz.feature_gates.sigmoid()
-                by_branch = [mlp(features) * lorentz.gate.g.tanh() for mlp in lorentz.mlps]
+                by_branch = [mlp(features[None])[0] * lorentz.gate.g.tanh() for mlp in lorentz.mlps]
                 if options and (per_head or options is SPLIT):
                     by_branch = [b.expand(4) for b in by_branch] * (2 // len(by_branch))
                 expected = torch.cat(by_branch)

@@ -21,7 +21,7 @@ def test_met_direction_is_that_of_who_looks_first(spec, events):
         angles = [float(momenta.phi[k]) - met_phi for k in (i, j)]
         size = bias.inputs.standardise(torch.tensor([math.log1p(met)]))
         features = [f(angle) for angle in angles for f in (math.sin, math.cos)]
-        return bias.gate.g.tanh() * bias.mlp(torch.cat([torch.tensor(features), size]))
+        return bias.gate.g.tanh() * bias.mlp(torch.cat([torch.tensor(features), size])[None])[0]
 
     found = bias_matrix(module, placed, 5)
     torch.testing.assert_close(found, loop_over_pairs(len(ids), value), rtol=1e-4, atol=1e-5)

@@ -82,7 +82,7 @@ def test_training_starts_without_the_masses(spec, events):
     module = fitted(NodewiseMass(config, 16), placed)
     assert (module(placed.objects) == 0).all()
     with torch.no_grad():
-        module.out.weight.normal_()
+        module.mlp.out.weight.normal_()
     result = module(placed.objects)
     assert result.shape == (len(placed.objects.cont), 16)
     assert result.std() > 0.1

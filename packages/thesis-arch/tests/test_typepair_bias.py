@@ -22,7 +22,7 @@ def test_typepair_is_the_symmetric_table_times_the_gate(kinematic, init, spec, e
         bias_config__typepair_kinematic__init_from_physics=init,
     )
     bias = module.biases["typepair_kinematic"]
-    bias.to_heads.bias.normal_()
+    bias.bias.normal_()
     bias.table.add_(0.1 * torch.randn(8, 8))
     momenta, ids, *_ = objects_of(events, 5)
 
@@ -30,10 +30,10 @@ def test_typepair_is_the_symmetric_table_times_the_gate(kinematic, init, spec, e
         entry = (bias.table[ids[i], ids[j]] + bias.table[ids[j], ids[i]]) / 2
         if kinematic:
             mass = log_m2(momenta.at(torch.tensor([i])), momenta.at(torch.tensor([j])))
-            gate = bias.kinematics
-            hidden = torch.nn.functional.gelu(gate.hidden(gate.standardise(mass)))
-            entry = entry * gate.out(hidden)[0]
-        return bias.gate.g.tanh() * (bias.to_heads.weight[:, 0] * entry + bias.to_heads.bias)
+            mlp = bias.kinematics.mlp
+            hidden = torch.nn.functional.gelu(mlp.hidden(bias.kinematics.standardise(mass)))
+            entry = entry * mlp.out(hidden)[0]
+        return bias.gate.g.tanh() * (bias.weight * entry + bias.bias)
 
     torch.testing.assert_close(bias_matrix(module, placed, 5), loop_over_pairs(len(ids), value))
 

@@ -10,6 +10,7 @@ from torch.nn import functional
 from thesis_arch.blocks import Blocks
 from thesis_arch.data_spec import DataSpec
 from thesis_arch.dropout import ByteDropout
+from thesis_arch.packing import with_spare_rows
 from thesis_arch.physics.event_objects import EventObjects
 from thesis_arch.physics.observer import Observer
 from thesis_arch.physics.pair_blocks import spread_pairs
@@ -20,6 +21,7 @@ from thesis_arch.transformer_classifier.attention_biases.maps import spread_over
 from thesis_arch.transformer_classifier.config import TransformerConfig
 from thesis_arch.transformer_classifier.feed_forward.standard import StandardFeedForward
 from thesis_arch.transformer_classifier.norms import NORMS
+from thesis_arch.transformer_classifier.small_mlp import SmallMlp
 
 FEATURES = ("log_kt", "z", "deltaR", "log_m2")
 
@@ -62,9 +64,7 @@ class Interactions(Observer):
         channels = config.mia_blocks.interaction_dim
         self.features = available_features(FEATURES, spec, "classifier.model.mia_blocks")
         self.standardise = Standardise(len(self.features))
-        self.embed = nn.Sequential(
-            nn.Linear(len(self.features), channels), nn.GELU(), nn.Linear(channels, channels)
-        )
+        self.embed = SmallMlp(len(self.features), channels, channels)
         biased = config.branches == 1 or config.attention.diff_bias_mode != "none"
         self.reduce = nn.Linear(channels, config.heads) if biased else None
         self.gate = Gate() if biased else None
@@ -82,7 +82,8 @@ class Interactions(Observer):
         mixing = _softmax_over_keys(logits, blocks)
         if self.reduce is None or self.gate is None:
             return InteractionOutput(mixing, None)
-        values = self.gate(self.reduce(embedded))[None, :, None]
+        values = self.reduce(with_spare_rows(embedded))[: len(embedded)]
+        values = self.gate(values)[None, :, None]
         bias = spread_over_maps(values, self.config, objects.pairs, tokens, blocks)
         return InteractionOutput(mixing, bias)
 

@@ -10,6 +10,7 @@ from thesis_arch.physics.pairwise import floored_log
 from thesis_arch.physics.requirements import require_directions, warn_without_energy
 from thesis_arch.statistics import Standardise
 from thesis_arch.transformer_classifier.config import NodewiseMassConfig
+from thesis_arch.transformer_classifier.small_mlp import SmallMlp
 
 
 def nodewise_mass(config: NodewiseMassConfig, dim: int, spec: DataSpec) -> "NodewiseMass | None":
@@ -38,11 +39,10 @@ class NodewiseMass(Observer):
         super().__init__()
         self.k_values = config.k_values
         self.standardise = Standardise(len(config.k_values))
-        self.hidden = nn.Linear(len(config.k_values), config.hidden_dim)
-        self.out = nn.Linear(config.hidden_dim, dim)
+        self.mlp = SmallMlp(len(config.k_values), config.hidden_dim, dim)
         # Training starts from the model without masses.
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
+        nn.init.zeros_(self.mlp.out.weight)
+        nn.init.zeros_(self.mlp.out.bias)
 
     def observe(self, objects: EventObjects) -> None:
         self.standardise.observe(self._log_masses(objects))
@@ -52,8 +52,7 @@ class NodewiseMass(Observer):
 
     def forward(self, objects: EventObjects) -> Tensor:
         """[n, D] to be added to the embeddings of the objects."""
-        masses = self.standardise(self._log_masses(objects))
-        return self.out(nn.functional.gelu(self.hidden(masses)))
+        return self.mlp(self.standardise(self._log_masses(objects)))
 
     def _log_masses(self, objects: EventObjects) -> Tensor:
         return floored_log(squared_neighbour_masses(objects, self.k_values)) / 2

@@ -8,8 +8,8 @@ from thesis_arch.inputs import MetInputs
 from thesis_arch.physics.event_objects import EventObjects
 from thesis_arch.physics.requirements import require_directions
 from thesis_arch.transformer_classifier.attention_biases.gate import Gate
-from thesis_arch.transformer_classifier.attention_biases.small_mlp import small_mlp
 from thesis_arch.transformer_classifier.config import TransformerConfig
+from thesis_arch.transformer_classifier.small_mlp import SmallKan, SmallMlp
 
 _NAME = "classifier.model.attention_biases: global_conditioned"
 
@@ -46,9 +46,8 @@ class GlobalScale(nn.Module):
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        own = config.bias_config.global_conditioned
         self.inputs = MetInputs()
-        self.mlp = small_mlp(1, own.global_dim, config.heads, own.mlp_type, config.kan)
+        self.mlp = _network(1, config)
         self.gate = Gate()
 
     def forward(self, objects: EventObjects) -> Tensor:
@@ -65,14 +64,14 @@ class MetDirectionBias(nn.Module):
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        own = config.bias_config.global_conditioned
         self.inputs = MetInputs()
-        self.mlp = small_mlp(5, own.global_dim, config.heads, own.mlp_type, config.kan)
+        self.mlp = _network(5, config)
         self.gate = Gate()
 
     def forward(self, objects: EventObjects) -> Tensor:
         """[2, P, 1, H]: the first object of each pair looks, then the second."""
-        return self.gate(self.mlp(self.features(objects)))[:, :, None]
+        values = self.gate(self.mlp(self.features(objects).flatten(0, 1)))
+        return values.unflatten(0, (2, -1))[:, :, None]
 
     def features(self, objects: EventObjects) -> Tensor:
         """[2, P, 5] sin, cos of φ − φ(MET) of who looks, the same of the other, size of MET."""
@@ -85,3 +84,9 @@ class MetDirectionBias(nn.Module):
         return torch.stack(
             [torch.cat([first, second, size], -1), torch.cat([second, first, size], -1)]
         )
+
+
+def _network(n_in: int, config: TransformerConfig) -> SmallMlp | SmallKan:
+    own = config.bias_config.global_conditioned
+    sizes = (n_in, own.global_dim, config.heads)
+    return SmallKan(*sizes, config.kan) if own.mlp_type == "kan" else SmallMlp(*sizes)

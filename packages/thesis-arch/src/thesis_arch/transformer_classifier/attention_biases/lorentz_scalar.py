@@ -11,8 +11,8 @@ from thesis_arch.physics.observer import Observer
 from thesis_arch.physics.requirements import available_features
 from thesis_arch.statistics import Standardise
 from thesis_arch.transformer_classifier.attention_biases.gate import Gate
-from thesis_arch.transformer_classifier.attention_biases.small_mlp import small_mlp
 from thesis_arch.transformer_classifier.config import TransformerConfig
+from thesis_arch.transformer_classifier.small_mlp import SmallKan, SmallMlp
 
 _NAME = "classifier.model.attention_biases: lorentz_scalar"
 
@@ -47,9 +47,9 @@ class LorentzScalarBias(Observer):
         self.feature_gates = (
             nn.Parameter(torch.full((n_features,), 2.0)) if own.sparse_gating else None
         )
-        n_out = config.heads if own.per_head else 1
+        sizes = (n_features, own.hidden_dim, config.heads if own.per_head else 1)
         self.mlps = nn.ModuleList(
-            small_mlp(n_features, own.hidden_dim, n_out, own.mlp_type, config.kan)
+            SmallKan(*sizes, config.kan) if own.mlp_type == "kan" else SmallMlp(*sizes)
             for _ in range(config.branches if config.splits_lorentz_scalar else 1)
         )
         self.gate = Gate()

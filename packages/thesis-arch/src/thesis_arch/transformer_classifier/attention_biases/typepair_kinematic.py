@@ -13,6 +13,7 @@ from thesis_arch.transformer_classifier.attention_biases.gate import Gate
 from thesis_arch.transformer_classifier.attention_biases.id_pairs import look_up
 from thesis_arch.transformer_classifier.bias_config import TypepairKinematicConfig
 from thesis_arch.transformer_classifier.config import TransformerConfig
+from thesis_arch.transformer_classifier.small_mlp import SmallMlp
 
 _GATE_HIDDEN = 8
 _INITIAL_SPREAD = 0.1  # of a table that physics does not fill
@@ -43,11 +44,10 @@ class TypepairKinematicBias(nn.Module):
         name = "classifier.model.attention_biases: the gate of typepair_kinematic"
         left = available_features(feature, spec, name) if feature else ()
         self.kinematics = KinematicGate(left) if left else None
-        self.to_heads = nn.Linear(1, config.heads)
         # Each head starts with the table as it is: with random signs some would prefer the pairs
         # that physics discourages.
-        nn.init.ones_(self.to_heads.weight)
-        nn.init.zeros_(self.to_heads.bias)
+        self.weight = nn.Parameter(torch.ones(config.heads))
+        self.bias = nn.Parameter(torch.zeros(config.heads))
         self.gate = Gate()
 
     def symmetric_table(self) -> Tensor:
@@ -60,7 +60,7 @@ class TypepairKinematicBias(nn.Module):
         values = look_up(self.symmetric_table(), objects)[:, None]
         if self.kinematics is not None:
             values = values * self.kinematics(objects)
-        return self.gate(self.to_heads(values))[None, :, None]
+        return self.gate(values * self.weight + self.bias)[None, :, None]
 
 
 class KinematicGate(Observer):
@@ -70,8 +70,8 @@ class KinematicGate(Observer):
         super().__init__()
         self.features = features
         self.standardise = Standardise(1)
-        self.hidden, self.out = nn.Linear(1, _GATE_HIDDEN), nn.Linear(_GATE_HIDDEN, 1)
-        nn.init.ones_(self.out.bias)
+        self.mlp = SmallMlp(1, _GATE_HIDDEN, 1)
+        nn.init.ones_(self.mlp.out.bias)
 
     def observe(self, objects: EventObjects) -> None:
         self.standardise.observe(objects.features(self.features))
@@ -81,8 +81,7 @@ class KinematicGate(Observer):
 
     def forward(self, objects: EventObjects) -> Tensor:
         """[P, 1] of each pair."""
-        features = self.standardise(objects.features(self.features))
-        return self.out(nn.functional.gelu(self.hidden(features)))
+        return self.mlp(self.standardise(objects.features(self.features)))
 
 
 def _initial_table(config: TypepairKinematicConfig) -> Tensor:
