@@ -10,9 +10,9 @@ from omegaconf import OmegaConf
 CONFIGS = Path(__file__).parents[3] / "configs"
 
 
-def options(name: str, **changes: Any) -> dict[str, Any]:
-    """The options of a model as `configs/` has them, but for these changes."""
-    config = OmegaConf.load(CONFIGS / "classifier" / "model" / f"{name}.yaml")
+def options(name: str, group: str = "model", **changes: Any) -> dict[str, Any]:
+    """The options of a classifier as `configs/` has them, but for these changes."""
+    config = OmegaConf.load(CONFIGS / "classifier" / group / f"{name}.yaml")
     return OmegaConf.to_container(OmegaConf.merge(config, changes))  # type: ignore[return-value]
 
 
@@ -92,8 +92,7 @@ TRANSFORMER: dict[str, Any] = {
             },
         ),
         "globals": {"include_met": True},
-        "trainer": TRAINER
-        | {"label_smoothing": 0.0, "class_weights": "none", "metrics": ["acc", "auroc", "f1"]},
+        "trainer": options("default", "trainer", **TRAINER),
     },
 }
 

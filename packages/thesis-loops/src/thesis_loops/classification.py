@@ -1,6 +1,7 @@
 """What all loops share that tell processes apart: sections, facts, loss and its metrics."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol, TypeVar, cast
 
@@ -8,6 +9,7 @@ import numpy as np
 from torch import Tensor, nn
 from torch.nn import functional
 
+from thesis_arch.auxiliary import auxiliary_loss
 from thesis_arch.data_spec import DataSpec
 from thesis_arch.strict import Section
 from thesis_data.batches import eval_batches, steps_per_epoch, train_batches
@@ -30,6 +32,8 @@ from thesis_loops.engine.optimisation import GradientUpdate, StepOutput
 from thesis_loops.engine.ranks import shard
 from thesis_loops.engine.run import Run
 from thesis_loops.evaluation import Scorer, conclude
+from thesis_loops.interpretability import InterpretabilityWriter
+from thesis_loops.pid_schedule import PidSchedule
 
 
 class Labelled(Protocol):
@@ -126,6 +130,7 @@ def build_classifier(
         cont_features=data.cont_features,
         class_names=data.class_names,
         has_globals=events.globals.present,
+        vocab_size=data.vocab_size,
     )
     try:
         model = architecture(config, spec)
@@ -144,7 +149,8 @@ def train_network(
     weights = None if weights is None else weights.to(run.numerics.device)
 
     def train_step(batch: EventBatch) -> StepOutput:
-        return training_output(model(batch), batch, weights, trainer.label_smoothing)
+        output = training_output(model(batch), batch, weights, trainer.label_smoothing)
+        return replace(output, penalty=auxiliary_loss(model))
 
     def eval_step(batch: EventBatch) -> StepOutput:
         return evaluation_output(model(batch), batch)
@@ -177,15 +183,25 @@ def classification_job(
             shard=shard(),
         )
 
+    def some_events() -> EventBatch:
+        first = next(iter(eval_batches(data.val, trainer.interpretability.n_events)))
+        return first.to(run.numerics.device)
+
     total_steps = n_steps * trainer.epochs
+    schedule = PidSchedule(model, trainer)
+    rates = schedule.rates(model, trainer.lr)
+    updater = GradientUpdate(model, train_step, trainer, total_steps, run.numerics, rates)
+    writer = InterpretabilityWriter(run.run_dir, model, trainer, some_events)
     return Job(
         model=model,
-        updater=GradientUpdate(model, train_step, trainer, total_steps, run.numerics),
+        updater=updater,
         evaluate=eval_step,
         train_batches=batches,
         val_batches=partial(eval_batches, data.val, trainer.batch_size, shard=shard()),
         steps_per_epoch=n_steps,
         metrics=epoch_metrics(trainer.metrics),
+        begin_epoch=partial(schedule.begin_epoch, updater),
+        end_epoch=writer.end_epoch,
     )
 
 

@@ -46,10 +46,67 @@ class ClassSettings(RunSettings):
     metrics: tuple[Literal["acc", "auroc", "f1"], ...]
 
 
+class PidScheduleSettings(Section):
+    """When the learned embedding of object ids trains.
+
+    Attributes
+    ----------
+    mode : str
+        standard: always; warmup_fixed: from `transition_epoch` on; frozen_backbone: from then on it
+        alone does, starting anew.
+    transition_epoch : int
+        Epochs before the change.
+    reinit_mode : str
+        How it starts anew: random as at first, or with a column for each id.
+    pid_lr : float or None
+        Learning rate of the embedding, with the schedule of `lr`; null is `lr`.
+    """
+
+    mode: Literal["standard", "warmup_fixed", "frozen_backbone"]
+    transition_epoch: int = Field(ge=0)
+    reinit_mode: Literal["normal", "one_hot_padded"]
+    pid_lr: float | None = Field(gt=0)
+
+
+class InterpretabilitySettings(Section):
+    """What is read off the model after an epoch, as far as the model has it.
+
+    Attributes
+    ----------
+    checkpoint_epochs : tuple of int or None
+        After which epochs, counted from 0; null: after each.
+    n_events : int
+        Validation events whose attention maps and routes are kept.
+    """
+
+    enabled: bool
+    checkpoint_epochs: tuple[int, ...] | None
+    n_events: int = Field(ge=1)
+    save_attention_maps: bool
+    save_differential_lambda: bool
+    save_bias_gates: bool
+    save_kan_splines: bool
+    save_moe_routing: bool
+    save_gradient_norms: bool
+
+
 class ClassifierTrainer(ClassSettings, TrainerSettings):
-    """`classifier.trainer` of networks."""
+    """`classifier.trainer` of networks; `log_pid_embeddings` keeps those of each epoch."""
 
     label_smoothing: float = Field(ge=0, lt=1)
+    log_pid_embeddings: bool
+    pid_schedule: PidScheduleSettings
+    interpretability: InterpretabilitySettings
+
+    @model_validator(mode="after")
+    def _transition_comes(self) -> "ClassifierTrainer":
+        schedule = self.pid_schedule
+        if schedule.mode != "standard" and schedule.transition_epoch >= self.epochs:
+            raise ValueError(
+                f"pid_schedule.transition_epoch is {schedule.transition_epoch}, but a run of "
+                f"{self.epochs} epochs never gets there"
+            )
+        return self
 
 
 class ClassifierSection(Section):

@@ -40,6 +40,12 @@ class WeightAverage:
         weights: list[Tensor] = list(self._weights.values())
         torch._foreach_lerp_(averages, weights, 1 - decay)
 
+    def restart(self) -> None:
+        """Begin anew with the model's present weights."""
+        self.steps = 0
+        for name, weights in self._weights.items():
+            self._average[name].copy_(weights.detach())
+
     @contextmanager
     def applied(self) -> Generator[None]:
         """The model has the averaged weights inside, its own again after."""

@@ -57,6 +57,10 @@ class Job:
         Number of training batches in an epoch.
     metrics : callable
         Per-event outputs of an epoch by name -> metrics by name.
+    begin_epoch : callable
+        (epoch, step) -> None, before the first step of an epoch, or before the one it goes on with.
+    end_epoch : callable
+        epoch -> None, on rank 0 after validation, while the model is as it was judged.
     """
 
     model: nn.Module
@@ -66,6 +70,8 @@ class Job:
     val_batches: Callable[[], Iterable[Any]]
     steps_per_epoch: int
     metrics: Metrics
+    begin_epoch: Callable[[int, int], None] = lambda epoch, step: None
+    end_epoch: Callable[[int], None] = lambda epoch: None
 
 
 @dataclass(frozen=True)
@@ -153,6 +159,7 @@ class _Fit:
         started = time.monotonic() - self.seconds
         device = self.run.numerics.device
         self.run.recorder.at(self.epoch, self.step)  # of whatever fails: reading a batch may
+        self.job.begin_epoch(self.epoch, self.step)
         for batch in self.job.train_batches(self.epoch, self.step):
             moved = batch.to(device)
             seed_step(self.settings.seed, self.epoch, self.step, rank())
@@ -178,6 +185,7 @@ class _Fit:
             is_best = self.stopping.update(self.epoch, result.val_loss)
             if is_best:
                 self.run.checkpoints.keep_best(model_payload(self.job.model))
+            distributed.from_rank_zero(partial(self.job.end_epoch, self.epoch))
         # Facts before the checkpoint: what is recorded twice is cut, what is not is lost.
         self.run.recorder.epoch_end(result, arrays)
         self.progress.epoch(result, is_best)

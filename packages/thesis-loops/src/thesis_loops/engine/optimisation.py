@@ -1,6 +1,6 @@
 """From a loss to new weights."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +33,8 @@ class StepOutput:
     divisor : float or None
         What the sum of losses was divided by, where that is not the number of events: the sum
         of class weights.
+    penalty : Tensor or None
+        What the weights are trained on beside the loss; it is no part of the loss that is told.
     """
 
     loss: Tensor
@@ -40,6 +42,12 @@ class StepOutput:
     outputs: dict[str, Tensor] = field(default_factory=dict)
     mean_weight: float = 1.0
     divisor: float | None = None
+    penalty: Tensor | None = None
+
+    @property
+    def objective(self) -> Tensor:
+        """What is minimised."""
+        return self.loss if self.penalty is None else self.loss + self.penalty
 
     @property
     def size(self) -> float:
@@ -62,23 +70,23 @@ class Optimisation:
         Steps of the whole run.
     numerics : Numerics
         Device and precision.
+    rates : dict, optional
+        Factors of the learning rate of parameters by name; 1 where they are left out.
     """
 
     def __init__(
-        self, module: nn.Module, settings: TrainerSettings, total_steps: int, numerics: Numerics
+        self,
+        module: nn.Module,
+        settings: TrainerSettings,
+        total_steps: int,
+        numerics: Numerics,
+        rates: Mapping[str, float] | None = None,
     ) -> None:
         self.settings, self.total_steps = fitting_warmup(settings, total_steps), total_steps
         self.module = module
         distributed.same_weights(module)
         self.parameters = [p for p in module.parameters() if p.requires_grad]
-        # Decay pulls to zero whatever has two dimensions: matrices, and with them embedding tables
-        # and the CLS token. On biases, norms and gates it would only do harm.
-        matrices = [p for p in self.parameters if p.ndim >= 2]
-        others = [p for p in self.parameters if p.ndim < 2]
-        groups = [
-            {"params": matrices, "weight_decay": settings.weight_decay},
-            {"params": others, "weight_decay": 0.0},
-        ]
+        groups = _groups(module, settings.weight_decay, rates or {})
         self.optimiser = AdamW(groups, lr=settings.lr, fused=True)
         self.scaler = torch.amp.GradScaler(numerics.device.type, enabled=numerics.amp == "fp16")
         self.steps = 0
@@ -95,18 +103,23 @@ class Optimisation:
         """
         rate = learning_rate(self.steps, self.settings, self.total_steps)
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["rate"]
         self.optimiser.zero_grad(set_to_none=True)
         if loss is not None:
             self.scaler.scale(loss).backward()
-        distributed.average_gradients(self.parameters, size)
+        training = [p for p in self.parameters if p.requires_grad]  # some may be frozen for now
+        distributed.average_gradients(training, size)
         distributed.average_statistics(self.module)
         if self.settings.grad_clip:
             self.scaler.unscale_(self.optimiser)
-            nn.utils.clip_grad_norm_(self.parameters, self.settings.grad_clip)
+            nn.utils.clip_grad_norm_(training, self.settings.grad_clip)
         self.scaler.step(self.optimiser)
         self.scaler.update()
         self.steps += 1
+
+    def forget(self, parameter: Tensor) -> None:
+        """Drop the moments of a parameter that begins anew."""
+        self.optimiser.state.pop(parameter, None)
 
     def state_dict(self) -> dict[str, Any]:
         """For a checkpoint."""
@@ -129,6 +142,21 @@ class Optimisation:
             self.scaler.load_state_dict(state["scaler"])
 
 
+def _groups(module: nn.Module, decay: float, rates: Mapping[str, float]) -> list[dict[str, Any]]:
+    """What the optimiser treats alike: decay or none, one rate."""
+    # Decay pulls to zero whatever has two dimensions: matrices, and with them embedding tables
+    # and the CLS token. On biases, norms and gates it would only do harm.
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in module.named_parameters():
+        if parameter.requires_grad:
+            key = (decay if parameter.ndim >= 2 else 0.0, rates.get(name, 1.0))
+            groups.setdefault(key, []).append(parameter)
+    return [
+        {"params": parameters, "weight_decay": own_decay, "rate": rate}
+        for (own_decay, rate), parameters in groups.items()
+    ]
+
+
 class GradientUpdate:
     """The update of loops with one loss; `fit` takes anything with the same methods.
 
@@ -138,7 +166,7 @@ class GradientUpdate:
         What is trained.
     compute : callable
         Batch -> StepOutput.
-    settings, total_steps, numerics
+    settings, total_steps, numerics, rates
         As for `Optimisation`.
     """
 
@@ -149,9 +177,10 @@ class GradientUpdate:
         settings: TrainerSettings,
         total_steps: int,
         numerics: Numerics,
+        rates: Mapping[str, float] | None = None,
     ) -> None:
         self.model, self.compute, self.numerics = model, compute, numerics
-        self.optimisation = Optimisation(model, settings, total_steps, numerics)
+        self.optimisation = Optimisation(model, settings, total_steps, numerics, rates)
         decay = settings.ema_decay
         self.average = WeightAverage(model, decay) if decay is not None else None
 
@@ -164,10 +193,16 @@ class GradientUpdate:
         if output is None:
             self.optimisation.step(None, 0.0)
         else:
-            self.optimisation.step(output.loss, output.size)
+            self.optimisation.step(output.objective, output.size)
         if self.average is not None:
             self.average.update()
         return output
+
+    def start_again(self, parameter: Tensor) -> None:
+        """A parameter has new values that have nothing to do with those before."""
+        self.optimisation.forget(parameter)
+        if self.average is not None:
+            self.average.restart()
 
     @contextmanager
     def evaluating(self) -> Generator[None]:
