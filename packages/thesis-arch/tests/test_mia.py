@@ -43,8 +43,8 @@ def dense_embedding(module: Interactions, events, event: int, extra: int) -> tor
 def dense_block(block: MiaBlock, x: torch.Tensor, embedded: torch.Tensor) -> torch.Tensor:
     """The block on the tokens of one event, [S, D]."""
     weights = embedded.softmax(1)  # [queries, keys, C]
-    values = block.value(block.mixing_norm(x)).unflatten(-1, (embedded.shape[-1], -1))
-    x = x + block.out(torch.einsum("qkc,kcd->qcd", weights, values).flatten(1))
+    values = block.value(block.mixing_norm(x)).unflatten(-1, (-1, embedded.shape[-1]))
+    x = x + block.out(torch.einsum("qkc,kdc->qdc", weights, values).flatten(1))
     return x + block.feed_forward(block.feed_forward_norm(x))
 
 
@@ -105,10 +105,22 @@ def test_weights_add_up_to_one_and_ignore_padding(spec, events):
     mixing = module(placed.objects, placed.tokens, placed.blocks).mixing
     occupied = placed.blocks.split_slots(placed.blocks.occupied)
     for weights, there in zip(mixing, occupied, strict=True):
-        torch.testing.assert_close(weights.sum(-1), torch.ones(weights.shape[:2]))
-        channels = config.mia_blocks.interaction_dim
-        empty = ~there[:, None, None, :].expand(-1, channels, there.shape[1], -1)
-        assert (weights.view(empty.shape)[empty] == 0).all()
+        torch.testing.assert_close(weights.sum(1), torch.ones_like(weights[:, 0]))
+        assert (weights[~there] == 0).all()
+
+
+@torch.no_grad()
+def test_nobody_looks_ahead_where_attention_is_causal(spec, events):
+    config = classifier_spec(mia_blocks__enabled=True, causal_attention=True).model
+    placed = place(events, spec)
+    module = fitted(Interactions(config, spec), placed)
+    mixing = module(placed.objects, placed.tokens, placed.blocks).mixing
+    for event in (0, 11):
+        logits = dense_embedding(module, events, event, 1)  # [queries, keys, C]
+        ahead = torch.ones(logits.shape[:2]).triu(1).bool()
+        expected = logits.masked_fill(ahead[..., None], float("-inf")).softmax(1)
+        by_channel = [weights.permute(0, 3, 1, 2) for weights in mixing]
+        torch.testing.assert_close(placed.matrix(by_channel, event), expected)
 
 
 def test_events_without_any_token_are_no_trouble(spec, events):

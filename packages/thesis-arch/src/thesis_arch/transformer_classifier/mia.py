@@ -33,8 +33,8 @@ class InteractionOutput:
     Attributes
     ----------
     mixing : list of Tensor
-        Of each block [n * C, queries, keys]: weights that add up to 1 over the keys, for each
-        event and channel.
+        Of each block [n, length, length, C], keys before queries: weights of each channel, which
+        add up to 1 over the keys.
     bias : list of Tensor or None
         For the encoder: of each block [n, M, length, length], keys before queries; None where
         biases act nowhere.
@@ -78,8 +78,11 @@ class Interactions(Observer):
     def forward(self, objects: EventObjects, tokens: Tensor, blocks: Blocks) -> InteractionOutput:
         """Weights and biases; `tokens` [n] says which tokens of the sequence the objects are."""
         embedded = self.embed(self.standardise(objects.features(self.features)))
-        logits = spread_pairs(embedded[None], objects.pairs, tokens, blocks)
-        mixing = _softmax_over_keys(logits, blocks)
+        lowest = torch.finfo(embedded.dtype).min  # not -inf: an event may be without any token
+        logits = spread_pairs(embedded[None], objects.pairs, tokens, blocks, empty_keys=lowest)
+        if self.config.causal_attention:
+            logits = [block.masked_fill(_later_keys(block), lowest) for block in logits]
+        mixing = [block.softmax(1) for block in logits]
         if self.reduce is None or self.gate is None:
             return InteractionOutput(mixing, None)
         values = self.reduce(with_spare_rows(embedded))[: len(embedded)]
@@ -122,21 +125,16 @@ class MiaBlock(nn.Module):
         slots = blocks.split_slots(values.index_select(0, blocks.token))
         rows = []
         for weights, slot_values in zip(mixing, slots, strict=True):
-            n, length, _ = slot_values.shape
-            by_channel = (
-                slot_values.view(n, length, self.channels, -1).transpose(1, 2).flatten(0, 1)
-            )
-            mixed = torch.bmm(weights, by_channel).view(n, self.channels, length, -1)
-            rows.append(mixed.transpose(1, 2).reshape(n * length, -1))
+            # The sum over keys runs along the last axis but one: much faster than small products
+            # of matrices, one for each event and channel.
+            parts = slot_values[:, :, None].split(self.channels, dim=-1)
+            mixed = torch.cat([(weights * part).sum(1) for part in parts], dim=-1)
+            rows.append(mixed.flatten(0, 1))
         mixed = torch.cat(rows).index_select(0, blocks.slot)
         return functional.pad(mixed, (0, 0, 0, len(values) - len(mixed)))
 
 
-def _softmax_over_keys(logits: list[Tensor], blocks: Blocks) -> list[Tensor]:
-    """[n, keys, queries, C] -> [n * C, queries, keys] of each block; empty slots are no keys."""
-    mixing = []
-    for block, occupied in zip(logits, blocks.split_slots(blocks.occupied), strict=True):
-        lowest = torch.finfo(block.dtype).min  # not -inf: an event may be without any token
-        weights = block.masked_fill(~occupied[:, :, None, None], lowest).softmax(1)
-        mixing.append(weights.permute(0, 3, 2, 1).flatten(0, 1))
-    return mixing
+def _later_keys(logits: Tensor) -> Tensor:
+    """[keys, queries, 1] bool for [n, keys, queries, C], True where a key is behind its query."""
+    length = logits.shape[1]
+    return logits.new_ones(length, length, dtype=torch.bool).tril(-1)[..., None]
