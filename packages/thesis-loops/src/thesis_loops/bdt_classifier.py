@@ -1,6 +1,7 @@
 """Recipe: boosted decision trees on a table of each event tell processes apart."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,6 @@ def train(cfg: Mapping[str, Any]) -> dict[str, Any]:
             model=model,
             train=weighed(make_sample(model, data.train, trainer.batch_size), weights),
             val=make_sample(model, data.val, trainer.batch_size),
-            class_weights=weights,
             metrics=epoch_metrics(trainer.metrics),
         )
         begin_facts(run, model, events)
@@ -82,10 +82,9 @@ def make_sample(model: BoostedTrees, split: Split, batch_size: int) -> Sample:
         labels.append(batch.label)
         weights.append(batch.weight)
     label = torch.cat(labels)
-    matrix = xgboost.DMatrix(
-        np.concatenate(parts), label=label.numpy(), feature_names=list(model.layout.columns)
-    )
-    return Sample(matrix, label, None if weights[0] is None else torch.cat(weights))
+    weight = None if weights[0] is None else torch.cat(weights)
+    matrix = xgboost.DMatrix(np.concatenate(parts), label=label.numpy())
+    return Sample(matrix, label, weight, loss_weight=weight)
 
 
 def weighed(sample: Sample, class_weight: Tensor | None) -> Sample:
@@ -109,20 +108,17 @@ def weighed(sample: Sample, class_weight: Tensor | None) -> Sample:
         weight = of_class if weight is None else weight * of_class
     if weight is not None:
         sample.matrix.set_weight(weight.numpy())
-    return sample
+    return replace(sample, loss_weight=weight)
 
 
 def write_importance(run: Run, model: BoostedTrees) -> None:
     """`facts/feature_importance.json`: gain and number of cuts of each column that is used."""
     if run.run_dir is None or model.booster is None:
         return
-    kinds = {"gain": "total_gain", "cuts": "weight"}
-    importance = {
-        name: dict(sorted(model.booster.get_score(importance_type=kind).items(), key=_by_value))
-        for name, kind in kinds.items()
-    }
+    columns = model.layout.columns
+    importance = {}
+    for name, kind in (("gain", "total_gain"), ("cuts", "weight")):
+        values = model.booster.get_score(importance_type=kind)  # by "f0", "f1", …
+        ordered = sorted(values, key=values.__getitem__, reverse=True)
+        importance[name] = {columns[int(key[1:])]: values[key] for key in ordered}
     write_json(run.run_dir / "facts" / "feature_importance.json", importance)
-
-
-def _by_value(item: tuple[str, Any]) -> float:
-    return -item[1]

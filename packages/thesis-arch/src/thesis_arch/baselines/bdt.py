@@ -85,4 +85,5 @@ class BoostedTrees(nn.Module):
 def logits_of(margins: np.ndarray) -> Tensor:
     """Logits [N, C] of what xgboost calls margins: [N, C], or [N] of class 1 of two."""
     values = torch.from_numpy(margins)
-    return torch.stack([torch.zeros_like(values), values], dim=1) if values.ndim == 1 else values
+    # Class by class in memory, which sums over classes like.
+    return torch.stack([torch.zeros_like(values), values]).T if values.ndim == 1 else values

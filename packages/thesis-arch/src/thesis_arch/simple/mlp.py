@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from thesis_arch.dropout import ByteDropout
 from thesis_arch.simple.config import SimpleMLPConfig, TableSpec
 from thesis_arch.statistics import Standardise
 
@@ -68,6 +69,6 @@ def hidden_layers(width: int, config: SimpleMLPConfig) -> list[nn.Module]:
         layers.append(nn.Linear(width, size))
         if config.use_batch_norm:
             layers.append(nn.BatchNorm1d(size))
-        layers += [ACTIVATIONS[config.activation](), nn.Dropout(config.dropout)]
+        layers += [ACTIVATIONS[config.activation](), ByteDropout(config.dropout)]
         width = size
     return layers
