@@ -264,6 +264,22 @@ def test_a_value_that_is_not_finite_leaves_no_file(datasets, write, tmp_path, ca
     assert set(tmp_path.iterdir()) == before
 
 
+def test_a_source_that_breaks_off_while_it_is_written_is_named(datasets, tmp_path):
+    source = tmp_path / "events.h5"
+    with h5py.File(source, "w") as file:
+        for name, values in datasets().items():
+            packed = {"chunks": True, "compression": "gzip"} if name == "X_test" else {}
+            file.create_dataset(name, data=values, **packed)
+        place = file["X_test"].id.get_chunk_info(0).byte_offset
+    with open(source, "r+b") as file:
+        file.seek(place)
+        file.write(b"\xff" * 100)
+    before = set(tmp_path.iterdir())
+    with pytest.raises(DataError, match=r"events\.h5 cannot be read as H5"):
+        write_binned_file(source, tmp_path / "b.h5")
+    assert set(tmp_path.iterdir()) == before
+
+
 def test_a_folder_that_can_not_be_written_to_is_named(sound_file, tmp_path, as_nobody):
     folder = tmp_path / "closed"
     folder.mkdir(mode=0o555)

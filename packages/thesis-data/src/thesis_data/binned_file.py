@@ -231,7 +231,9 @@ def _blocks(
     events: h5py.Dataset, layout: Layout, key: str, rows: np.ndarray | None = None
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Ids, objects and globals of the events, block by block, all finite."""
-    where = f"{events.name.lstrip('/')} of {events.file.filename}"
-    for numbers, values in h5.read_blocks(events, rows):
-        h5.check_block(numbers, values, layout, where, key)
-        yield layout.ids(values), layout.objects(values), layout.globals(values)
+    path = events.file.filename
+    where = f"{events.name.lstrip('/')} of {path}"
+    with h5.reading(path, key):  # else whoever writes takes it for a failure of the writing
+        for numbers, values in h5.read_blocks(events, rows):
+            h5.check_block(numbers, values, layout, where, key)
+            yield layout.ids(values), layout.objects(values), layout.globals(values)

@@ -33,7 +33,7 @@ def open_events(
     whoever changes a file in use is found out by `FilePart.open`.
     """
     path = Path(path)
-    try:
+    with reading(path, key):
         if not path.is_file():
             raise DataError(
                 f"{path} is not a file" if path.exists() else f"{path} does not exist",
@@ -42,6 +42,14 @@ def open_events(
             )
         with h5py.File(path, "r", locking=False) as file:
             yield file
+
+
+@contextmanager
+def reading(path: str | os.PathLike[str], key: str | None) -> Generator[None]:
+    """Whatever can't be read inside is a `DataError` about this file and `key`."""
+    path = Path(path)
+    try:
+        yield
     except OSError as error:
         found, do = _why_unreadable(path, error)
         raise DataError(
