@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from thesis_facts import RunError, Scores, read_evaluation, run_meta
+from thesis_facts.check import check_run
 from thesis_facts.cli import main
 from thesis_facts.evaluation import (
     FORMAT,
@@ -135,6 +136,16 @@ def test_another_format_is_refused(tmp_path, change):
     write_evaluation(tmp_path, build() | change)
     with pytest.raises(RunError, match="unknown format of an evaluation"):
         read_evaluation(tmp_path)
+
+
+@pytest.mark.parametrize("text", ['{"format": "thesis-eval', '{"format": "other", "version": 1}'])
+def test_check_finds_one_that_can_not_be_read(make_run, tmp_path, text):
+    run_dir = make_run(tmp_path / "run")
+    before = check_run(run_dir)
+    (run_dir / "facts" / "evaluation.json").write_text(text)
+    (finding,) = [finding for finding in check_run(run_dir) if finding not in before]
+    assert finding.is_wrong
+    assert "evaluation.json" in finding.what
 
 
 def test_show_prints_working_points_gap_cost_and_weights(make_run, tmp_path, capsys):

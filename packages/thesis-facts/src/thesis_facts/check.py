@@ -10,6 +10,7 @@ from pathlib import Path
 from thesis_facts.configs import read_config
 from thesis_facts.durable import StrPath
 from thesis_facts.errors import RunError
+from thesis_facts.evaluation import find_evaluation
 from thesis_facts.events import COMPLETE, CRASHED, events_file, parse_event, read_outline
 from thesis_facts.json_objects import read_bytes, read_object
 from thesis_facts.locks import lock_holder
@@ -31,7 +32,7 @@ def check_run(run_dir: StrPath) -> list[Finding]:
     """List what is wrong with a run, and what is only worth knowing.
 
     Wrong are: no events or broken ones, no end, no checkpoint, no scalars or broken ones, no
-    metric, a configuration or meta that can't be read, a meta that was changed by hand. Of a run
+    metric, a configuration, meta or evaluation that can't be read, a meta that was changed by hand. Of a run
     that a process works on nothing is wrong yet.
 
     Raises
@@ -51,6 +52,7 @@ def check_run(run_dir: StrPath) -> list[Finding]:
         *_check_config(run_dir),
         *_check_meta(run_dir),
         *_check_scores(run_dir),
+        *_check_evaluation(run_dir),
     ]
 
 
@@ -152,3 +154,10 @@ def _check_scores(run_dir: StrPath) -> Iterator[Finding]:
     scores = Path(run_dir) / "scores"
     if not any(scores.glob("*.npz")):
         yield Finding("scores: none", is_wrong=False)
+
+
+def _check_evaluation(run_dir: StrPath) -> Iterator[Finding]:
+    try:
+        find_evaluation(run_dir)  # an older run has none
+    except RunError as error:
+        yield Finding(f"evaluation: {error}")
