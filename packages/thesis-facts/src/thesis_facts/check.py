@@ -32,8 +32,8 @@ def check_run(run_dir: StrPath) -> list[Finding]:
     """List what is wrong with a run, and what is only worth knowing.
 
     Wrong are: no events or broken ones, no end, no checkpoint, no scalars or broken ones, no
-    metric, a configuration, meta or evaluation that can't be read, a meta that was changed by hand. Of a run
-    that a process works on nothing is wrong yet.
+    metric, a configuration, meta or evaluation that can't be read, a meta that was changed by
+    hand. Of a run that a process works on nothing is wrong yet.
 
     Raises
     ------
