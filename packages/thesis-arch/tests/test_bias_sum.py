@@ -97,16 +97,13 @@ def test_what_enters_a_network_is_of_order_one(spec, events):
 def test_without_energy_what_needs_it_is_left_out(events):
     spec = DataSpec(9, (1, 2, 3), ("ttH", "4t"))
     no_energy = changed(events, tokens_cont=events.tokens_cont[..., 1:])
-    with pytest.warns(UserWarning, match="left out") as warned:
-        module, placed = built_bias(
-            spec,
-            no_energy,
-            "typepair+lorentz_scalar+sm+global",
-            bias_config__lorentz_scalar__features=["log_m2"],
-        )
-    text = "\n".join(str(warning.message) for warning in warned)
-    assert "the gate of typepair_kinematic: log_m2 left out" in text
-    assert "lorentz_scalar left out, since it has no feature left" in text
+    module, placed = built_bias(
+        spec,
+        no_energy,
+        "typepair+lorentz_scalar+sm+global",
+        bias_config__lorentz_scalar__features=["log_m2"],
+    )
+    assert module.biases["typepair_kinematic"].kinematics is None
     assert module.effective_axes() == {
         "attention_biases": "global_conditioned+sm_interaction+typepair_kinematic"
     }

@@ -123,7 +123,9 @@ def test_events_without_objects_score_with_every_pooling(build):
 def test_without_energy_the_features_that_need_it_are_left_out_with_a_warning(events):
     spec = DataSpec(9, (1, 2, 3), ("ttH", "4t"))
     config = classifier_spec(attention_biases="lorentz_scalar")
-    with pytest.warns(UserWarning, match="log_m2 left out"):
+    with pytest.warns(
+        UserWarning, match="no energy, so these are left out: log_m2 of lorentz_scalar$"
+    ):
         model = TransformerClassifier(config, spec)
     assert model.effective_axes()["lorentz_features"] == ["deltaR"]
     no_energy = changed(events, tokens_cont=events.tokens_cont[..., 1:])

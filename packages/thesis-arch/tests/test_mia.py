@@ -158,8 +158,7 @@ def test_one_block_of_all_events_gives_the_same(spec, events):
 def test_without_energy_there_is_no_mass(events):
     spec = DataSpec(9, (1, 2, 3), ("ttH", "4t"))
     config = classifier_spec(mia_blocks__enabled=True).model
-    with pytest.warns(UserWarning, match="mia_blocks: log_m2 left out"):
-        module = Interactions(config, spec)
+    module = Interactions(config, spec)
     placed = place(changed(events, tokens_cont=events.tokens_cont[..., 1:]), spec)
     output = fitted(module, placed)(placed.objects, placed.tokens, placed.blocks)
     assert module.features == ("log_kt", "z", "deltaR")

@@ -94,8 +94,7 @@ def test_training_starts_without_the_masses(spec, events):
 def test_without_energy_there_are_none():
     spec = DataSpec(9, (1, 2, 3), ("ttH", "4t"))
     config = classifier_spec(nodewise_mass__enabled=True).model.nodewise_mass
-    with pytest.warns(UserWarning, match="nodewise_mass left out.*no energy"):
-        assert nodewise_mass(config, 16, spec) is None
+    assert nodewise_mass(config, 16, spec) is None
 
 
 def test_directions_are_needed():

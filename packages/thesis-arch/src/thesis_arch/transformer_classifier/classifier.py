@@ -30,6 +30,7 @@ from thesis_arch.transformer_classifier.positional.building import (
     token_positions,
 )
 from thesis_arch.transformer_classifier.tokenizers import BinnedTokenizer, build_tokenizer
+from thesis_arch.transformer_classifier.without_energy import warn_without_energy
 
 
 class TransformerClassifier(nn.Module):
@@ -56,6 +57,7 @@ class TransformerClassifier(nn.Module):
         super().__init__()
         self.config, self.spec = config, spec
         model, pooling = config.model, config.model.head.pooling
+        warn_without_energy(model, spec)
         self.tokenizer = build_tokenizer(model.tokenizer, spec, config.norm, model.dim)
         self.token_positions = token_positions(model, spec.n_tokens, self.tokenizer)
         self.project = nn.Linear(self.tokenizer.out_features, model.dim)

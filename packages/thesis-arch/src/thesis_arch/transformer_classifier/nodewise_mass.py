@@ -7,21 +7,18 @@ from thesis_arch.physics.event_objects import EventObjects
 from thesis_arch.physics.neighbour_mass import squared_neighbour_masses
 from thesis_arch.physics.observer import Observer
 from thesis_arch.physics.pairwise import floored_log
-from thesis_arch.physics.requirements import require_directions, warn_without_energy
+from thesis_arch.physics.requirements import require_directions
 from thesis_arch.statistics import Standardise
 from thesis_arch.transformer_classifier.config import NodewiseMassConfig
 from thesis_arch.transformer_classifier.small_mlp import SmallMlp
 
 
 def nodewise_mass(config: NodewiseMassConfig, dim: int, spec: DataSpec) -> "NodewiseMass | None":
-    """What the config asks for; None, with a warning, where the data have no energy."""
+    """What the config asks for; None where that is nothing, or where the data have no energy."""
     if not config.enabled:
         return None
     require_directions(spec, "classifier.model.nodewise_mass")
-    if spec.has_energy:
-        return NodewiseMass(config, dim)
-    warn_without_energy("classifier.model.nodewise_mass")
-    return None
+    return NodewiseMass(config, dim) if spec.has_energy else None
 
 
 class NodewiseMass(Observer):

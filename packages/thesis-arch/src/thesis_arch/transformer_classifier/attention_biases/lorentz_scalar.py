@@ -1,7 +1,5 @@
 """Attention bias from a small MLP of pairwise features (as in ParT, arXiv:2202.03772)."""
 
-import warnings
-
 import torch
 from torch import Tensor, nn
 
@@ -18,12 +16,9 @@ _NAME = "classifier.model.attention_biases: lorentz_scalar"
 
 
 def lorentz_scalar(config: TransformerConfig, spec: DataSpec) -> "LorentzScalarBias | None":
-    """The bias of those features that the data allow; None, with a warning, where there is none."""
+    """The bias of those features that the data allow; None where there is none."""
     features = available_features(config.bias_config.lorentz_scalar.features, spec, _NAME)
-    if features:
-        return LorentzScalarBias(config, features)
-    warnings.warn(f"{_NAME} left out, since it has no feature left", stacklevel=2)
-    return None
+    return LorentzScalarBias(config, features) if features else None
 
 
 class LorentzScalarBias(Observer):
