@@ -105,11 +105,18 @@ def test_blocks_add_up_in_full_precision_under_autocast(variant, build, events):
     assert dtypes == [torch.float32] * len(model.blocks)
 
 
-def test_single_object_events_have_no_pairs_and_still_score(build):
-    model = build(classifier_spec(attention_biases="lorentz_scalar"))
-    events = random_events(4)
-    alone = events.mask & (torch.arange(events.mask.shape[1]) == 0)
-    assert torch.isfinite(model(changed(events, mask=alone))).all()
+def test_events_with_one_object_or_none_train_and_score(variant, build, events):
+    """No pairs, no neighbours, and with some poolings not a single token."""
+    model = build(variant).train()
+    for most in (1, 0):
+        mask = events.mask & (torch.arange(events.mask.shape[1]) < most)
+        mask[0] = False
+        few = changed(events, mask=mask)
+        model.zero_grad()
+        model(few).square().sum().backward()
+        for name, p in model.named_parameters():
+            assert p.grad is None or torch.isfinite(p.grad).all(), name
+        assert torch.isfinite(model(few)).all()
 
 
 def test_events_without_objects_score_with_every_pooling(build):

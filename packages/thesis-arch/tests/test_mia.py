@@ -123,6 +123,21 @@ def test_nobody_looks_ahead_where_attention_is_causal(spec, events):
         torch.testing.assert_close(placed.matrix(by_channel, event), expected)
 
 
+@torch.no_grad()
+def test_mixing_does_not_depend_on_the_choice_of_axes(spec, events):
+    """Turned about the beam, and with the beam's ends exchanged."""
+    config = classifier_spec(mia_blocks__enabled=True).model
+    placed = place(events, spec)
+    module = fitted(Interactions(config, spec), placed)
+    cont = events.tokens_cont.clone()
+    cont[..., 3] += 2.1
+    cont[..., 2] *= -1
+    turned = place(changed(events, tokens_cont=cont), spec)
+    before, after = (module(p.objects, p.tokens, p.blocks) for p in (placed, turned))
+    for a, b in zip([*before.mixing, *before.bias], [*after.mixing, *after.bias], strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4)
+
+
 def test_events_without_any_token_are_no_trouble(spec, events):
     config = classifier_spec(mia_blocks__enabled=True).model
     interactions = fitted(Interactions(config, spec), place(events, spec))
