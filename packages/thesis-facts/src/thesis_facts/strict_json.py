@@ -17,6 +17,8 @@ def json_ready(value: Any) -> Any:
     mappings and sequences (also OmegaConf's) are walked. A type without a plain form is a
     ``TypeError``: a repr in a facts file would only hide the mistake.
     """
+    if type(value) is float:  # first: histories are thousands of them
+        return value if math.isfinite(value) else None
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):

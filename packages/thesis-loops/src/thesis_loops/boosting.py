@@ -21,7 +21,7 @@ from thesis_loops.engine.settings import EarlyStoppingSettings
 
 # Facts are synced to the disk; a round may take less time than that.
 _SECONDS_BETWEEN_FACTS = 2.0
-_ENOUGH_FOR_METRICS = 1 << 12  # training events: ranking all of them would outlast many a round
+_ENOUGH_FOR_METRICS = 1 << 11  # training events: ranking all of them would outlast many a round
 
 
 @dataclass(frozen=True)
@@ -130,11 +130,11 @@ class _Boost:
     def _reseed(self) -> None:
         """What is drawn depends on seed and round alone, so that a resumed run repeats it.
 
-        xgboost's samplers are made once and go on from there: a new config makes new ones.
+        xgboost's samplers are made once and go on from there: loading a config makes new ones.
         """
+        self.booster.load_config(self.booster.save_config())
         seed = keyed_seed(self.run.settings.seed, "round", self.next) % 2**31
         self.booster.set_param({"seed": seed})
-        self.booster.load_config(self.booster.save_config())
 
     def _judge(self, seconds: float) -> EpochResult:
         train, val = self.job.train, self.job.val
