@@ -186,6 +186,14 @@ def test_features_that_are_left_out_leave_their_columns_out(events):
         TableLayout(spec, with_met=False, with_physics=True)
 
 
+def test_binned_events_are_a_column_of_tokens_a_slot(events):
+    layout = TableLayout(DataSpec(9, (), ("ttH", "4t"), vocab_size=886), False, False)
+    binned = changed(events, tokens_cont=events.tokens_cont[..., :0])
+    assert layout.columns == tuple(f"token_{slot + 1}" for slot in range(9))
+    expected = events.tokens_id.float().masked_fill(~events.mask, NAN)
+    np.testing.assert_array_equal(layout.rows(binned), expected)
+
+
 def test_met_needs_met():
     with pytest.raises(ValueError, match=r"include_met.*no MET"):
         BoostedTrees(bdt_spec(), DataSpec(9, (0, 1, 2, 3), ("ttH", "4t"), has_globals=False))

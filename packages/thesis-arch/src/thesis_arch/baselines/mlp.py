@@ -40,6 +40,11 @@ class MLPClassifier(nn.Module):
         super().__init__()
         self.config, self.spec = config, spec
         model = config.model
+        if spec.vocab_size is not None:
+            raise ValueError(
+                "classifier.model.name: mlp_classifier reads features of objects, but the events "
+                "are binned tokens; use data=h5_tokens"
+            )
         self.tokenizer = build_tokenizer(
             model.tokenizer, spec, config.norm, model.tokenizer.id_embed_dim
         )

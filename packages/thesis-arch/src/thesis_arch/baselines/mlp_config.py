@@ -19,7 +19,9 @@ class MLPConfig(SimpleMLPConfig):
     @classmethod
     def _has_features(cls, value: TokenizerConfig) -> TokenizerConfig:
         if value.name not in ("identity", "raw"):
-            raise ValueError(f"tokenizer.name: found {value.name!r}, but expected identity or raw")
+            raise ValueError(
+                f"an MLP reads features: found {value.name!r}, but expected identity or raw"
+            )
         return value
 
 

@@ -76,7 +76,8 @@ class TableLayout:
         features = torch.where(batch.mask[..., None], features, torch.nan)
         missing = self.spec.n_tokens - features.shape[1]
         features = functional.pad(features, (0, 0, 0, missing), value=torch.nan)
-        names = [*(FEATURES[i].lower() for i in self.spec.cont_features), "id"]
+        last = "id" if self.spec.vocab_size is None else "token"
+        names = [*(FEATURES[i].lower() for i in self.spec.cont_features), last]
         return {
             f"{name}_{slot + 1}": features[:, slot, column]
             for slot in range(self.spec.n_tokens)
