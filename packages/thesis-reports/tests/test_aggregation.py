@@ -39,6 +39,19 @@ def test_a_key_that_a_config_lacks_counts_as_varied(config_of) -> None:
     assert (first.label, second.label) == ("extra=–", "extra=[1, 2]")
 
 
+def test_of_different_loops_only_what_varies_within_one_is_named(config_of) -> None:
+    """A loop brings a model and a trainer of its own, whose keys the others lack."""
+    small, large = config_of(1, 32) | {"loop": "mlp"}, config_of(1, 64) | {"loop": "mlp"}
+    trees = config_of(1) | {"loop": "bdt", "classifier": {"model": {"max_depth": 6}}}
+    settings = group_by_seed({"a": small, "b": large, "c": trees})
+    assert [s.label for s in settings] == [
+        "loop=mlp, dim=32",
+        "loop=mlp, dim=64",
+        "loop=bdt, dim=–",
+    ]
+    assert [s.label for s in group_by_seed({"a": small, "c": trees})] == ["loop=mlp", "loop=bdt"]
+
+
 def test_a_run_without_config_is_like_no_other_and_names_no_key(config_of) -> None:
     configs = {"x/a": config_of(1), "x/b": {}, "x/c": {}, "x/d": config_of(2)}
     settings = group_by_seed(configs)

@@ -73,7 +73,7 @@ def runs_table(runs: Sequence[RunFacts], summary: pl.DataFrame) -> pl.DataFrame:
         },
     }
     results = _results(runs, summary["best_epoch"].to_list())
-    taken = {*AXES, *columns, *results, *summary.columns}
+    taken = {*AXES, *columns, *results, *summary.columns, "name"}  # the run's own, in reports
     overrides = _overrides(runs, taken)
     order = ["run_dir", "run_id", "status", *overrides, *columns, *summary.columns, *results]
     series = {

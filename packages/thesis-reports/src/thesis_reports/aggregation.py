@@ -20,6 +20,9 @@ _CIRCUMSTANCES = {
     "device", "env", "experiment", "hydra", "job_id", "logging", "objective", "resume", "run_dir",
 }  # fmt: skip
 
+# sections that a loop brings along
+_BROUGHT_BY_LOOPS = ("classifier", "general", "phase1", "simple")
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -82,7 +85,22 @@ def group_by_seed(configs: Mapping[str, Mapping[str, Any]]) -> list[Setting]:
 
 
 def varied_keys(flat: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Keys that don't have one and the same value in all configs, in the order met."""
+    """Keys that don't have one and the same value in all configs, in the order met.
+
+    Each loop brings sections of its own: where loops differ, ``loop`` says so, and of those
+    sections only what differs within a loop.
+    """
+    varied = _varied(flat)
+    if "loop" not in varied:
+        return varied
+    loops: dict[str, list[Mapping[str, Any]]] = {}
+    for values in flat:
+        loops.setdefault(_text(values.get("loop")), []).append(values)
+    within = {key for configs in loops.values() for key in _varied(configs)}
+    return [key for key in varied if key in within or key.split(".")[0] not in _BROUGHT_BY_LOOPS]
+
+
+def _varied(flat: Sequence[Mapping[str, Any]]) -> list[str]:
     first_seen: dict[str, None] = {}
     for values in flat:
         first_seen.update(dict.fromkeys(values))
