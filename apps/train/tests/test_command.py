@@ -13,6 +13,7 @@ import pytest
 
 from command import LONG, QUICK, SMALL, start
 from thesis_facts import load_runs, run_lock
+from thesis_facts.check import check_run
 
 
 def runs_in(folder: Path) -> list[Path]:
@@ -33,6 +34,32 @@ def test_a_run_says_where_it_is_and_what_to_type_next(thesis_train, tmp_path):
     assert "epoch 1/1" in (run_dir / "train.log").read_text()
     runs = load_runs(run_dirs=str(run_dir)).runs
     assert runs["status"].tolist() == ["complete"]
+
+
+@pytest.mark.parametrize(
+    ("family", "quick"),
+    [
+        ("mlp", ("classifier.trainer.epochs=2", "classifier/mlp_size=s200k")),
+        ("bdt", ("classifier.model.n_estimators=5", "classifier.model.features=physics")),
+    ],
+)
+def test_a_baseline_leaves_the_facts_of_any_classifier(thesis_train, family, quick, tmp_path):
+    done = thesis_train(f"loop={family}_classifier", "data.synthetic.n_events=300", *quick)
+    assert done.returncode == 0, done.stderr
+    (run_dir,) = runs_in(tmp_path)
+    assert re.search(r"AUROC +0\.\d{4} ± 0\.\d{4}", done.stdout)
+    (run,) = load_runs(run_dirs=str(run_dir)).runs.to_dict("records")
+    assert (run["status"], run["model_family"]) == ("complete", family)
+    assert 0.5 < run["metric_auroc_best"] <= 1
+    assert (run_dir / "scores" / "test.npz").exists()
+    assert not [found for found in check_run(run_dir) if found.is_wrong]
+
+
+def test_a_model_of_another_loop_is_refused(thesis_train):
+    done = thesis_train("loop=transformer_classifier", "classifier/model=bdt_classifier")
+    assert done.returncode == 1
+    assert "choose loop=bdt_classifier" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_the_toy_sample_is_made_once(thesis_train, tmp_path):
