@@ -96,6 +96,14 @@ def test_a_limit_takes_as_many_of_each_class(sound_file):
     assert not torch.equal(data.val.row, data.test.row)
 
 
+def test_the_training_split_alone_is_limited(sound_file):
+    data, whole = load(sound_file, limit_train_samples=20), load(sound_file)
+    assert len(data.train) == 20
+    assert len(data.val) == len(whole.val)
+    assert len(load(sound_file, limit_samples=10, limit_train_samples=20).train) == 10
+    assert len(load(sound_file, limit_samples=20, limit_train_samples=10).train) == 10
+
+
 def test_rubbish_in_padded_slots_never_arrives(datasets, write):
     arrays = datasets()
     clean = load(write(arrays))

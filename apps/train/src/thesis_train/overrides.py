@@ -13,6 +13,7 @@ ADDED_GROUPS = (
     "classifier/model_size",
     "classifier/mlp_size",
     "classifier/bdt_size",
+    "classifier/variant",
 )
 
 # Keys that only move into another; Hydra refuses what is not in the config without a "+".

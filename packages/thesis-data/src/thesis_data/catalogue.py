@@ -105,11 +105,11 @@ def read_catalogue(
     if process.any():  # else nothing is labelled
         counts = catalogue.class_counts(len(task.class_names))
         task.check_all_present(counts, split, where)
-    if config.limit_samples:
+    if limit := config.limit(split):
         rows = catalogue.rows()
         seed = keyed_seed(config.seed, "subset", split)
         chosen[:] = False
-        chosen[rows[balanced_subset(table[process[rows]], config.limit_samples, seed)]] = True
+        chosen[rows[balanced_subset(table[process[rows]], limit, seed)]] = True
     return catalogue
 
 

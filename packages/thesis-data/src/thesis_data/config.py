@@ -168,6 +168,8 @@ class DataConfig(BaseModel):
         Which of (E, pt, eta, phi) a token has.
     limit_samples : int
         Events per split, the same number of each class; 0 takes all.
+    limit_train_samples : int
+        The same for the training split alone, so that runs are judged on the same events.
     memory_budget_gib : float
         A split that would take more memory (GiB) is streamed from disk.
     """
@@ -185,6 +187,7 @@ class DataConfig(BaseModel):
     seed: NonNegativeInt = 42
     cont_features: tuple[Annotated[int, Field(ge=0, le=3)], ...] = (0, 1, 2, 3)
     limit_samples: NonNegativeInt = 0
+    limit_train_samples: NonNegativeInt = 0
     memory_budget_gib: float = Field(8.0, gt=0, allow_inf_nan=False)
     token_order: TokenOrder = "input_order"
     classifier: TaskConfig = TaskConfig()
@@ -214,11 +217,19 @@ class DataConfig(BaseModel):
     @model_validator(mode="after")
     def _check_limit(self) -> "DataConfig":
         n_classes = len(self.classifier.groups())
-        if 0 < self.limit_samples < n_classes:
-            raise ValueError(
-                f"limit_samples is {self.limit_samples}, but the task has {n_classes} classes"
-            )
+        for key in ("limit_samples", "limit_train_samples"):
+            if 0 < getattr(self, key) < n_classes:
+                raise ValueError(
+                    f"{key} is {getattr(self, key)}, but the task has {n_classes} classes"
+                )
         return self
+
+    def limit(self, split: str) -> int:
+        """Most events of a split; 0 for all."""
+        limits = [self.limit_samples]
+        if split == "train":
+            limits.append(self.limit_train_samples)
+        return min((limit for limit in limits if limit), default=0)
 
     @model_validator(mode="after")
     def _check_path(self) -> "DataConfig":

@@ -1,0 +1,57 @@
+"""Every experiment of `configs/` runs: each of its points on 50 events, one epoch long."""
+
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from command import run, sweep_in
+from thesis_data.cli import main as thesis_data
+from thesis_data.config import DataConfig
+from thesis_data.toy_dataset import ensure_dataset
+from thesis_facts import sweep_progress
+from thesis_train.groups import CONFIG_DIR
+
+EXPERIMENTS = sorted(path.stem for path in CONFIG_DIR.glob("classifier/experiment/*.yaml"))
+# One that asks its sweeper where to go next has a test of its own.
+OF_OPTUNA = {"hyperparameter_search"}
+
+QUICK = (
+    "data.limit_samples=50",
+    "classifier.trainer.seed=0",
+    "logging.evaluation.cost=false",
+)
+ONE_EPOCH = ("classifier.trainer.epochs=1", "classifier.trainer.warmup_steps=0")
+OF_TREES = {"baseline_comparison", "what_pays_trees"}  # which know no epochs
+
+
+@pytest.fixture(scope="module")
+def events(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A file of toy events, and the same in bins."""
+    folder = tmp_path_factory.mktemp("events")
+    direct, binned = folder / "toy.h5", folder / "4tops_splitted_binned.h5"
+    ensure_dataset(DataConfig(path=str(direct), synthetic={"n_events": 1000, "seed": 1}))
+    assert thesis_data(["bin", str(direct), str(binned)]) == 0
+    return {"direct": direct, "data_root": folder}
+
+
+@pytest.mark.parametrize("name", sorted(set(EXPERIMENTS) - OF_OPTUNA))
+def test_runs_dry(name, events, tmp_path):
+    quick = QUICK if name in OF_TREES else (*QUICK, *ONE_EPOCH)
+    where = (
+        (f"env.data_root={events['data_root']}",)
+        if name == "compare_tokenizers"  # each kind of token has its own file
+        else ("data=h5_tokens", f"data.path={events['direct']}")
+    )
+    done = run(tmp_path, f"classifier/experiment={name}", *quick, *where)
+    assert done.returncode == 0, done.stdout + done.stderr
+    points = sweep_progress(sweep_in(tmp_path))
+    assert {point.state for point in points} == {"complete"}
+    assert len(points) > 1
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_names_its_question(name):
+    text = (CONFIG_DIR / "classifier" / "experiment" / f"{name}.yaml").read_text()
+    assert text.startswith("# @package _global_\n# Question: ")
+    assert OmegaConf.create(text).experiment.name == name
