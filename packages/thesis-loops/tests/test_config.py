@@ -6,8 +6,11 @@ import sys
 import pytest
 from omegaconf import OmegaConf
 
+from thesis_arch.transformer_classifier.config import TransformerConfig
 from thesis_facts.errors import ConfigError
-from thesis_loops.config import check_config
+from thesis_loops import config as config_module
+from thesis_loops.classification import classifier_sections, model_section
+from thesis_loops.config import OBJECTIVES, check_config
 
 
 @pytest.mark.parametrize(
@@ -37,6 +40,25 @@ def test_a_mistake_is_named(change, words, config):
     for word in words:
         assert word in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("loop", ["mlp_classifier", "bdt_classifier"])
+def test_a_model_of_another_loop_is_refused_before_its_keys_are(loop, config):
+    other = config(loop)["classifier"]
+    with pytest.raises(ConfigError, match=rf"found {loop}, but .*; choose loop={loop}") as error:
+        check_config(config("transformer_classifier", classifier=other))
+    assert "\n" not in str(error.value)
+
+
+def test_a_loop_of_ones_own_is_told_which_models_it_can_train(config, monkeypatch):
+    objectives = OBJECTIVES | {"mine": OBJECTIVES["transformer_classifier"]}
+    monkeypatch.setattr(config_module, "OBJECTIVES", objectives)
+    checked = check_config(config("bdt_classifier") | {"loop": "mine"})
+    with pytest.raises(ConfigError, match=r"can't train this model: classifier\.model\.name"):
+        classifier_sections(checked)
+    section, _ = classifier_sections(check_config(config("mlp_classifier") | {"loop": "mine"}))
+    with pytest.raises(ConfigError, match=r"can't train this model.*mlp_classifier"):
+        model_section(section, TransformerConfig)
 
 
 def test_several_mistakes_are_named_at_once(config):

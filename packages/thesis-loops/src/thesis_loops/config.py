@@ -28,6 +28,9 @@ OBJECTIVES = {
     "test_mlp": ("best_val_loss",),
 }
 
+# A user's own loop may train any of these models.
+_NAMED_LIKE_THEIR_MODEL = {"transformer_classifier", "mlp_classifier", "bdt_classifier"}
+
 # SIGINT is not among them: it always is ctrl-C.
 StopSignal = Literal["SIGTERM", "SIGUSR1", "SIGUSR2", "SIGHUP", "SIGQUIT", "SIGXCPU", "SIGTSTP"]
 
@@ -228,7 +231,7 @@ class RunConfig(Section):
     @classmethod
     def _model_of_the_loop(cls, values: Any) -> Any:
         loop, model = values.get("loop"), _model_name(values.get("classifier"))
-        if {loop, model} <= OBJECTIVES.keys() and loop != model:
+        if {loop, model} <= _NAMED_LIKE_THEIR_MODEL and loop != model:
             raise ValueError(
                 f"classifier.model.name: found {model}, but loop={loop} trains a model of its own "
                 f"name; choose loop={model}, or leave classifier/model out"
