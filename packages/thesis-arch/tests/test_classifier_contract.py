@@ -150,3 +150,19 @@ def test_a_bias_needs_directions():
     spec = DataSpec(9, (0, 1), ("ttH", "4t"))
     with pytest.raises(ValueError, match="leaves out eta, phi"):
         TransformerClassifier(classifier_spec(attention_biases="lorentz_scalar"), spec)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"moe__enabled": True, "moe__scope": "middle_blocks"}, {"moe_enabled": False}),
+        ({"moe__enabled": True, "moe__num_experts": 1}, {"moe_enabled": False}),
+        ({"moe__enabled": True, "moe__scope": "head"}, {"head_type": "moe"}),
+        ({"head__type": "moe"}, {"head_type": "moe"}),
+        ({"attention_biases": "typepair"}, {"attention_biases": "typepair_kinematic"}),
+    ],
+    ids=str,
+)
+def test_says_what_it_is(options, expected, build):
+    axes = build(classifier_spec(**options)).effective_axes()
+    assert {name: axes.get(name) for name in expected} == expected

@@ -93,12 +93,13 @@ def splines(model: nn.Module) -> Captured:
     Returns
     -------
     dict
-        ``x`` [41] where they are evaluated, and ``{layer}`` [41, in, out].
+        ``x`` [41] from the lowest to the highest end of their grids, and ``{layer}`` [41, in, out].
     """
     layers = _named(model, KanLinear)
     if not layers:
         return {}
-    low, high = next(iter(layers.values())).config.grid_range
+    low = min(float(layer.grid.start.min()) for layer in layers.values())
+    high = max(float(layer.grid.end.max()) for layer in layers.values())
     x = torch.linspace(low, high, _CURVE_POINTS)
     return {"x": x} | {
         name: layer.curves(x.to(layer.coefficients.device)) for name, layer in layers.items()

@@ -1,5 +1,7 @@
 """What all loops share that tell processes apart: sections, facts, loss and its metrics."""
 
+import logging
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -50,6 +52,8 @@ class HasStatistics(Protocol):
 
     def fit_statistics(self, batches: Iterable[EventBatch]) -> None: ...
 
+
+log = logging.getLogger("thesis_loops")
 
 S = TypeVar("S", ClassifierSection, BoostingSection)
 M = TypeVar("M", bound=Section)
@@ -133,10 +137,14 @@ def build_classifier(
         vocab_size=data.vocab_size,
     )
     try:
-        model = architecture(config, spec)
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always", UserWarning)
+            model = architecture(config, spec)
         model.fit_statistics(eval_batches(data.train, 4096))
     except ValueError as error:
         raise ConfigError(str(error)) from error
+    for warning in said:  # as a line of the run: Python would print where in the library it arose
+        log.warning(str(warning.message))
     return model
 
 

@@ -8,6 +8,7 @@ from thesis_arch.transformer_classifier.classifier import TransformerClassifier
 from thesis_arch.transformer_classifier.config import ClassifierSpec, TransformerConfig
 from thesis_data.config import DataConfig
 from thesis_data.loading import EventData, load_events
+from thesis_facts.errors import ConfigError
 from thesis_loops.classification import (
     build_classifier,
     classifier_sections,
@@ -16,6 +17,7 @@ from thesis_loops.classification import (
 )
 from thesis_loops.config import ClassifierSection, check_config
 from thesis_loops.engine.distributed import together
+from thesis_loops.engine.ranks import n_ranks
 from thesis_loops.engine.run import open_run
 
 
@@ -50,5 +52,12 @@ def build_model(
 ) -> TransformerClassifier:
     """The model for these events, with its normalisation set from the training split."""
     options = model_section(section, TransformerConfig)
+    if options.kan.grid_update_freq and n_ranks() > 1:
+        raise ConfigError(
+            "several processes can't fit one grid: each sees events of its own",
+            key="classifier.model.kan.grid_update_freq",
+            found=options.kan.grid_update_freq,
+            expected="0 under torchrun",
+        )
     config = ClassifierSpec(model=options, globals=section.globals, norm=events.norm)
     return build_classifier(TransformerClassifier, config, events, data)

@@ -38,6 +38,11 @@ class Grid:
         """Splines of a feature."""
         return self.size + self.order
 
+    @property
+    def end(self) -> Tensor:
+        """[in] end of the grid."""
+        return self.start + self.size * self.step
+
     def knots(self) -> Tensor:
         """[n_basis + k + 1, in], rising."""
         numbers = torch.arange(self.n_basis + self.order + 1, device=self.start.device)

@@ -10,6 +10,7 @@ from thesis_arch.blocks import Blocks
 from thesis_arch.data_spec import DataSpec
 from thesis_arch.events import Events
 from thesis_arch.inputs import require_met
+from thesis_arch.mixture_of_experts import MixtureOfExperts
 from thesis_arch.packing import Sequence, join, with_spare_rows
 from thesis_arch.physics.event_objects import EventObjects
 from thesis_arch.physics.observer import fit_observers
@@ -123,11 +124,16 @@ class TransformerClassifier(nn.Module):
 
     def effective_axes(self) -> dict[str, Any]:
         """Coordinates in design space that only the built model knows."""
-        return {
+        axes = {
             "n_parameters": sum(p.numel() for p in self.parameters()),
             "nodewise_mass_enabled": self.nodewise_mass is not None,
             **self.attention_bias.effective_axes(),
         }
+        if isinstance(self.head, MixtureOfExperts):
+            axes["head_type"] = "moe"
+        if not any(isinstance(module, MixtureOfExperts) for module in self.modules()):
+            axes["moe_enabled"] = False  # none in the middle of two blocks, or one expert alone
+        return axes
 
     def _sequence(self, objects: EventObjects, places: Tensor, batch: Events) -> Sequence:
         tokens = self.tokenizer(objects)
