@@ -20,7 +20,7 @@ def test_grids_that_follow_the_events_need_one_process(config, train, monkeypatc
 
 
 def test_options_that_do_not_fit_are_named(config, train):
-    with pytest.raises(ConfigError, match=r"classifier\.model.*dim 12 / heads 4 = 3 is odd"):
+    with pytest.raises(ConfigError, match=r"heads 4 = 3 is odd: classifier\.model"):
         train(
             config(
                 "transformer_classifier",
