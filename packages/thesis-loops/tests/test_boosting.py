@@ -35,6 +35,14 @@ def task(request):
     return TASKS[request.param]
 
 
+@pytest.fixture(autouse=True, params=[1])
+def rounds_a_seed(request):
+    """Rounds that share their samplers; those of so few events would all do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(boosting, "_MOST_ROUNDS_A_SEED", request.param)
+        yield request.param
+
+
 @pytest.fixture
 def at_round(monkeypatch):
     """`at_round(n, action)`: what happens when round n begins."""
@@ -64,9 +72,13 @@ def events_for(config, split):
 
 
 @pytest.mark.parametrize("every", [None, 1e-9])
-@pytest.mark.parametrize("n", [0, 5, 11])
+@pytest.mark.parametrize(
+    ("n", "rounds_a_seed"),
+    [(0, 1), (5, 1), (11, 1), (3, 3), (9, 3), (5, 5)],
+    indirect=["rounds_a_seed"],
+)
 def test_resumed_trees_are_those_of_an_uninterrupted_run(
-    every, n, task, config, train, tmp_path, at_round, monkeypatch
+    every, n, rounds_a_seed, task, config, train, tmp_path, at_round, monkeypatch
 ):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     changes = task | {"classifier__model__n_estimators": 12}
@@ -78,7 +90,7 @@ def test_resumed_trees_are_those_of_an_uninterrupted_run(
     monkeypatch.undo()
     assert stop.value.exit_code == 85
     saved = torch.load(cut / "last.pt", weights_only=True)
-    assert saved["epoch"] == n + 1
+    assert saved["epoch"] == n + rounds_a_seed
     assert train(config("bdt_classifier", run_dir=str(cut), resume="auto", **changes)) == expected
     assert numbers_of(cut) == numbers_of(whole)
     for name in ("best_val.pt", "last.pt"):

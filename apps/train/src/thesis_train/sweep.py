@@ -61,7 +61,7 @@ def start_sweep(hydra: Hydra, arguments: Namespace, name: str, overrides: list[s
         if plan.points is not None:
             _run_points(hydra, config, plan.points)
         else:
-            own_directory = f"hydra.sweep.dir={_quoted(sweep_dir)}"
+            own_directory = f"hydra.sweep.dir={quoted(sweep_dir)}"
             try:
                 hydra.multirun(name, run_job, [*overrides, own_directory])
             finally:
@@ -96,7 +96,7 @@ def continue_sweep(words: list[str], trusted: bool) -> None:
     overrides = [
         *plan.task,
         *_hydra_overrides(plan.hydra, given),
-        f"hydra.sweep.dir={_quoted(sweep_dir)}",
+        f"hydra.sweep.dir={quoted(sweep_dir)}",
     ]
     arguments = get_args_parser().parse_args([*plan.flags, *overrides])
     with open_hydra(arguments, trusted) as hydra, run_lock(sweep_dir):
@@ -130,7 +130,9 @@ def _run_points(hydra: Hydra, config: DictConfig, points: tuple[Point, ...]) -> 
     todo = [p.point for p in before if p.state not in (COMPLETE, RUNNING)]
     failures: dict[int, str] = {}
     try:
-        todo = [p for p in todo if _can_be_composed(hydra, config, p, failures)]
+        for point in todo:
+            _note(failures, point, failure_to_compose(hydra, config, point))
+        todo = [point for point in todo if point.job not in failures]
         if todo:
             _launch(hydra, config, todo, failures)
     finally:
@@ -146,55 +148,16 @@ def _run_points(hydra: Hydra, config: DictConfig, points: tuple[Point, ...]) -> 
 def _launch(
     hydra: Hydra, config: DictConfig, points: list[Point], failures: dict[int, str]
 ) -> None:
-    callbacks = Callbacks(config)
-    callbacks.on_multirun_start(config=config, config_name=config.hydra.job.config_name)
-    context = HydraContext(config_loader=hydra.config_loader, callbacks=callbacks)
-    launcher = Plugins.instance().instantiate_launcher(
-        hydra_context=context, task_function=run_job, config=config
-    )
     size = config.hydra.sweeper.get("max_batch_size") or len(points)
-    for start in range(0, len(points), size):
-        batch = points[start : start + size]
-        overrides = _UntilStopped(_job_overrides(point) for point in batch)
-        try:
-            returns = launcher.launch(overrides, initial_job_idx=start)
-        except BrokenProcessPool:
-            print("a process of the sweep was killed, or ran out of memory", file=sys.stderr)
-            return
-        for point, returned in zip(batch, returns, strict=False):
-            error = returned._return_value  # the property would raise it
-            if returned.status == JobStatus.FAILED and not isinstance(error, Stopped):
-                failures[point.job] = str(error)
-    callbacks.on_multirun_end(config=config, config_name=config.hydra.job.config_name)
+    with opened_launcher(hydra, config) as launcher:
+        for start in range(0, len(points), size):
+            for point, returned in launch(launcher, points[start : start + size], start):
+                _note(failures, point, failure_of(returned))
 
 
-class _UntilStopped(list):
-    """Jobs of a launcher, which takes the next one when it has room: none after a signal."""
-
-    def __iter__(self):
-        for job in super().__iter__():
-            if asked_to_stop() is not None:
-                return
-            yield job
-
-
-def _job_overrides(point: Point) -> list[str]:
-    # A launcher numbers jobs from 0; a point keeps its number by its directory.
-    return [*point.overrides, f"hydra.sweep.subdir={_quoted(point.run_dir)}"]
-
-
-def _can_be_composed(
-    hydra: Hydra, config: DictConfig, point: Point, failures: dict[int, str]
-) -> bool:
-    """Whether a point has a config; a launcher would give up all of them for one that has none."""
-    try:
-        hydra.config_loader.load_sweep_config(config, _job_overrides(point))
-    except (HydraException, ThesisError) as error:
-        failures[point.job] = str(error).splitlines()[0]
-        write_pointer(config.hydra.sweep.dir, point.job, point.run_dir, list(point.overrides))
-        record_failure(Path(point.run_dir), error)
-        return False
-    return True
+def _note(failures: dict[int, str], point: Point, reason: str | None) -> None:
+    if reason is not None:
+        failures[point.job] = reason
 
 
 def _is_grid(config: DictConfig) -> bool:
@@ -245,6 +208,3 @@ def _hydra_overrides(planned: tuple[str, ...], given: list[str]) -> list[str]:
     ]
     return [*kept, *given]
 
-
-def _quoted(text: str) -> str:
-    return QuotedString(text=text, quote=Quote.single).with_quotes()

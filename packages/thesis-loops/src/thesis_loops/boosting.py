@@ -5,8 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 import xgboost
 from torch import Tensor
+from torch.nn import functional
 
 from thesis_arch.baselines.bdt import BoostedTrees, logits_of
 from thesis_arch.baselines.bdt_config import BDTConfig
@@ -21,6 +23,9 @@ from thesis_loops.engine.settings import EarlyStoppingSettings
 
 # Facts are synced to the disk; a round may take less time than that.
 _SECONDS_BETWEEN_FACTS = 2.0
+# New samplers cost half a millisecond: rounds on few events share them, and are saved together.
+_EVENTS_A_SEED = 200_000
+_MOST_ROUNDS_A_SEED = 10
 _ENOUGH_FOR_METRICS = 1 << 11  # training events: ranking all of them would outlast many a round
 
 
@@ -93,6 +98,8 @@ class _Boost:
                 job.model.load_state_dict(run.resumed["model"]["weights"])
                 self.stopping.load_state_dict(run.resumed["stopping"])
                 self.next = run.resumed["epoch"]
+        n_events = len(job.train.label)
+        self.rounds_a_seed = min(max(_EVENTS_A_SEED // n_events, 1), _MOST_ROUNDS_A_SEED)
         parameters = self._parameters(options)
         self.booster = xgboost.Booster(
             parameters, [job.train.matrix, job.val.matrix], job.model.trees
@@ -103,7 +110,11 @@ class _Boost:
     def run_to_end(self) -> Fitted:
         with self.progress.shown(self.next):
             while self.next < self.rounds and not self.stopping.should_stop:
+                if self.next % self.rounds_a_seed == 0:
+                    self._reseed()
                 self._round()
+                if self.next % self.rounds_a_seed:
+                    continue  # a run can only go on from where samplers are new
                 asked = self.run.stop.received
                 if asked or self._save_is_due():
                     self._save()
@@ -118,7 +129,6 @@ class _Boost:
     def _round(self) -> None:
         self.run.recorder.at(self.next, None)
         started = time.monotonic()
-        self._reseed()
         self.booster.update(self.job.train.matrix, self.next)
         seconds = time.monotonic() - started
         result = self._judge(seconds)
@@ -138,21 +148,21 @@ class _Boost:
 
     def _judge(self, seconds: float) -> EpochResult:
         train, val = self.job.train, self.job.val
-        train_logits, val_logits = self._logits(train), self._logits(val)
+        train_margins, val_margins = self._margins(train), self._margins(val)
         some = slice(None, None, -(-len(train.label) // _ENOUGH_FOR_METRICS))
         return EpochResult(
             epoch=self.next,
-            train_loss=_mean_loss(train_logits, train),
-            val_loss=_mean_loss(val_logits, val),
-            train_metrics=self.job.metrics(_outputs(train_logits, train, some)),
-            val_metrics=self.job.metrics(_outputs(val_logits, val, slice(None))),
+            train_loss=_mean_loss(train_margins, train),
+            val_loss=_mean_loss(val_margins, val),
+            train_metrics=self.job.metrics(_outputs(train_margins, train, some)),
+            val_metrics=self.job.metrics(_outputs(val_margins, val, slice(None))),
             epoch_time_s=seconds,
             throughput=len(train.label) / seconds,
         )
 
-    def _logits(self, sample: Sample) -> Tensor:
-        """[N, C]; xgboost keeps what earlier trees said, so only the last one is asked."""
-        return logits_of(self.booster.predict(sample.matrix, output_margin=True))
+    def _margins(self, sample: Sample) -> np.ndarray:
+        """[N] or [N, C]; xgboost keeps what earlier trees said, so only the last one is asked."""
+        return self.booster.predict(sample.matrix, output_margin=True)
 
     def _save_is_due(self) -> bool:
         every = self.run.checkpoint_every_s
@@ -211,16 +221,21 @@ def _patience(options: BDTConfig) -> EarlyStoppingSettings:
     )
 
 
-def _mean_loss(logits: Tensor, sample: Sample) -> float:
+def _mean_loss(margins: np.ndarray, sample: Sample) -> float:
     """Cross-entropy; torch's own takes twice as long where there are few classes."""
-    losses = logits.logsumexp(1) - logits.gather(1, sample.label[:, None])[:, 0]
+    values = torch.from_numpy(margins)
+    if values.ndim == 1:
+        losses = functional.softplus(values) - values * sample.label
+    else:
+        losses = values.logsumexp(1) - values.gather(1, sample.label[:, None])[:, 0]
     if sample.loss_weight is None:
         return float(losses.mean())
     return float((losses * sample.loss_weight).sum() / sample.loss_weight.sum())
 
 
-def _outputs(logits: Tensor, sample: Sample, some: slice) -> dict[str, np.ndarray]:
-    outputs = {"logits": logits[some].numpy(), "label": sample.label[some].numpy()}
+def _outputs(margins: np.ndarray, sample: Sample, some: slice) -> dict[str, np.ndarray]:
+    logits = logits_of(margins[some]).numpy()
+    outputs = {"logits": logits, "label": sample.label[some].numpy()}
     if sample.weight is not None:
         outputs["weight"] = sample.weight[some].numpy()
     return outputs
