@@ -7,6 +7,7 @@ id, `{"poll": id}` the exit code, or null while the process runs.
 import json
 import os
 import sys
+import warnings
 from typing import Any
 
 
@@ -15,7 +16,11 @@ def serve() -> None:
     import torch._dynamo  # noqa: F401 - what takes seconds; optimisers load it
 
     import thesis_loops.test_mlp  # noqa: F401
-    import thesis_train.command  # noqa: F401
+    import thesis_train.command
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import thesis_train.search  # noqa: F401
 
     for line in sys.stdin:
         request = json.loads(line)

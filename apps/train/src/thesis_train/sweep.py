@@ -2,25 +2,18 @@
 
 import os
 import sys
+import warnings
 from argparse import Namespace
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
-from hydra._internal.callbacks import Callbacks
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Quote, QuotedString
-from hydra.core.plugins import Plugins
-from hydra.core.utils import JobStatus
-from hydra.errors import HydraException
-from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
-from thesis_facts.discovery import write_pointer
-from thesis_facts.errors import ConfigError, RunError, ThesisError
+from thesis_facts.errors import ConfigError, RunError
 from thesis_facts.events import COMPLETE
 from thesis_facts.locks import run_lock
 from thesis_facts.sweeps import (
@@ -34,10 +27,11 @@ from thesis_facts.sweeps import (
 )
 from thesis_train.application import compose_sweep, open_hydra
 from thesis_train.directories import job_directory
-from thesis_train.job import check_own_directory, record_failure, run_job
+from thesis_train.job import check_own_directory, run_job
+from thesis_train.launching import failure_of, failure_to_compose, launch, opened_launcher, quoted
 from thesis_train.overrides import as_typed
 from thesis_train.ranks import refuse_several
-from thesis_train.stopping import Stopped, asked_to_stop
+from thesis_train.stopping import asked_to_stop
 from thesis_train.summary import work_in
 from thesis_train.sweep_summary import has_unfinished, summarise_sweep
 
@@ -47,23 +41,19 @@ def start_sweep(hydra: Hydra, arguments: Namespace, name: str, overrides: list[s
     refuse_several()
     config = compose_sweep(hydra, name, overrides, log=True)
     check_own_directory(config)
+    if _is_search(config):
+        _search(hydra, arguments, overrides, config)
+        return
     sweep_dir = config.hydra.sweep.dir
-    plan = SweepPlan(
-        cwd=os.getcwd(),
-        flags=_flags(arguments),
-        task=tuple(as_typed(config.hydra.overrides.task)),
-        hydra=tuple(as_typed(config.hydra.overrides.hydra)),
-        points=_grid(hydra, config) if _is_grid(config) else None,
-    )
+    points = _grid(hydra, config) if _is_grid(config) else None
     with run_lock(sweep_dir):
         _check_new(sweep_dir)
-        write_plan(sweep_dir, plan)
-        if plan.points is not None:
-            _run_points(hydra, config, plan.points)
+        _write_plan(sweep_dir, arguments, config, points)
+        if points is not None:
+            _run_points(hydra, config, points)
         else:
-            own_directory = f"hydra.sweep.dir={quoted(sweep_dir)}"
             try:
-                hydra.multirun(name, run_job, [*overrides, own_directory])
+                hydra.multirun(name, run_job, [*overrides, _own_directory(sweep_dir)])
             finally:
                 print(summarise_sweep(sweep_dir, sweep_progress(sweep_dir)))
 
@@ -80,12 +70,6 @@ def continue_sweep(words: list[str], trusted: bool) -> None:
     plan = read_plan(sweep_dir)
     if plan is None:
         raise RunError("no sweep to go on with", key=sweep_dir, expected="a sweep.json in it")
-    if plan.points is None:
-        raise ConfigError(
-            "the sweeper of this sweep chooses its points one after another",
-            key=sweep_dir,
-            do="give the command again; a sweeper with a storage goes on from there",
-        )
     if os.path.isdir(plan.cwd):
         work_in(plan.cwd)  # relative paths among the overrides start there
     else:
@@ -96,12 +80,57 @@ def continue_sweep(words: list[str], trusted: bool) -> None:
     overrides = [
         *plan.task,
         *_hydra_overrides(plan.hydra, given),
-        f"hydra.sweep.dir={quoted(sweep_dir)}",
+        _own_directory(sweep_dir),
     ]
     arguments = get_args_parser().parse_args([*plan.flags, *overrides])
-    with open_hydra(arguments, trusted) as hydra, run_lock(sweep_dir):
-        config = compose_sweep(hydra, arguments.config_name or "config", overrides, log=True)
-        _run_points(hydra, config, plan.points)
+    with open_hydra(arguments, trusted) as hydra:
+        if plan.points is not None:
+            with run_lock(sweep_dir):
+                config = _compose(hydra, arguments, overrides)
+                _run_points(hydra, config, plan.points)
+            return
+        config = _compose(hydra, arguments, overrides)
+        if not _is_search(config):
+            raise ConfigError(
+                "the sweeper of this sweep chooses its points one after another",
+                key=sweep_dir,
+                do="give its command again",
+            )
+        _search(hydra, arguments, overrides, config)
+
+
+def _compose(hydra: Hydra, arguments: Namespace, overrides: list[str]) -> DictConfig:
+    return compose_sweep(hydra, arguments.config_name or "config", overrides, log=True)
+
+
+def _search(hydra: Hydra, arguments: Namespace, overrides: list[str], config: DictConfig) -> None:
+    """Begin or go on with a search, in the sweep that its study began in."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Optuna's storage speaks of databases that it can't use
+        from thesis_train.search import open_search, run_search  # needs the extra `optuna`
+    folders = [Path(arguments.config_dir)] if arguments.config_dir else []
+    search = open_search(hydra, config, folders)
+    config = _compose(hydra, arguments, [*overrides, _own_directory(search.directory)])
+    with run_lock(search.directory):
+        _write_plan(search.directory, arguments, config, None)
+        run_search(hydra, config, search)
+
+
+def _write_plan(
+    sweep_dir: str, arguments: Namespace, config: DictConfig, points: tuple[Point, ...] | None
+) -> None:
+    plan = SweepPlan(
+        cwd=os.getcwd(),
+        flags=_flags(arguments),
+        task=tuple(as_typed(config.hydra.overrides.task)),
+        hydra=tuple(as_typed(config.hydra.overrides.hydra)),
+        points=points,
+    )
+    write_plan(sweep_dir, plan)
+
+
+def _own_directory(sweep_dir: str) -> str:
+    return f"hydra.sweep.dir={quoted(sweep_dir)}"
 
 
 def _flags(arguments: Namespace) -> tuple[str, ...]:
@@ -164,6 +193,10 @@ def _is_grid(config: DictConfig) -> bool:
     return config.hydra.sweeper._target_.rpartition(".")[2] == BasicSweeper.__name__
 
 
+def _is_search(config: DictConfig) -> bool:
+    return config.hydra.sweeper._target_.rpartition(".")[2] == "OptunaSweeper"
+
+
 def _grid(hydra: Hydra, config: DictConfig) -> tuple[Point, ...]:
     """All points, in the order in which Hydra's basic sweeper numbers them."""
     sweeper: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=False)
@@ -207,4 +240,3 @@ def _hydra_overrides(planned: tuple[str, ...], given: list[str]) -> list[str]:
         and not (anew and word.lstrip("+").startswith(("hydra/launcher", "hydra.launcher")))
     ]
     return [*kept, *given]
-

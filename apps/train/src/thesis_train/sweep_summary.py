@@ -18,6 +18,9 @@ def summarise_sweep(
     after: Sequence[PointProgress],
     before: Sequence[PointProgress] = (),
     failures: Mapping[int, str] | None = None,
+    *,
+    wanted: int | None = None,
+    more: Sequence[str] = (),
 ) -> str:
     """A few lines for the end of a sweep, and two for each job that needs a look.
 
@@ -29,6 +32,10 @@ def summarise_sweep(
         All points now, and when the command began.
     failures : mapping
         Why jobs of this command failed, by their number; facts know most of it.
+    wanted : int
+        Points that shall be complete, where these are not all.
+    more : sequence of str
+        Further lines, told before what to type next.
     """
     failures = failures or {}
     counts = Counter(_state(point, failures) for point in after)
@@ -38,10 +45,10 @@ def summarise_sweep(
     parts += [f"{number} {state}" for state, number in sorted(counts.items())]
     sweep = shown(Path(sweep_dir))
     lines = ["", row("sweep", sweep), row("points", f"{len(after)}: {', '.join(parts)}")]
-    lines += _jobs(after, failures)
+    lines += [*_jobs(after, failures), *more]
     if done:
         lines.append(row("next", next_command("inputs.sweep_dir", sweep)))
-    if done < len(after):
+    if done < (len(after) if wanted is None else wanted):
         command = shlex.join(["thesis-train", "--continue", sweep])
         lines.append(row("go on", f"{command_prefix()}{command}"))
     return "\n".join(lines)

@@ -10,6 +10,7 @@ is refused where Hydra would make an object of it.
 
 import re
 import sys
+import warnings
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
@@ -158,7 +159,9 @@ def _resolve(path: str) -> Any:
     parts = path.split(".")
     for end in range(len(parts), 0, -1):
         try:
-            found: Any = import_module(".".join(parts[:end]))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Optuna's storage speaks of other databases
+                found: Any = import_module(".".join(parts[:end]))
         except ImportError:
             continue
         for name in parts[end:]:
