@@ -7,7 +7,10 @@ import torch
 
 from small_models import ORDERED, VARIANTS, Batch, classifier_spec, random_events
 from thesis_arch import DataSpec, TransformerClassifier
+from thesis_arch.transformer_classifier import classifier
+from thesis_arch.transformer_classifier.attention import layout
 from thesis_arch.transformer_classifier.config import ClassifierSpec
+from thesis_arch.transformer_classifier.positional import building
 
 
 @pytest.fixture
@@ -41,3 +44,15 @@ def build(spec: DataSpec, events: Batch) -> Callable[[ClassifierSpec], Transform
         return model.eval()
 
     return make
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """`elsewhere()`: from now on, compute as on a GPU: torch's own kernels, no spare rows."""
+
+    def patch() -> None:
+        monkeypatch.setattr(layout.HeadRows, "of", lambda blocks, heads: None)
+        for module in (layout, classifier, building):
+            monkeypatch.setattr(module, "with_spare_rows", lambda rows: rows)
+
+    return patch

@@ -250,6 +250,17 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "head__pooling": "mean",
     },
     "expert head": {"head__type": "moe", "moe__top_k": 2, "head__pooling": "max"},
+    "one block, MET scale": {"depth": 1, "attention_biases": "global"},
+    "one block, lorentz, mean": {
+        "depth": 1,
+        "attention_biases": "lorentz_scalar",
+        "head__pooling": "mean",
+    },
+    "one block, interactions": {
+        "depth": 1,
+        "mia_blocks__enabled": True,
+        "mia_blocks__placement": "append",
+    },
 }
 
 # Of these the order of objects is a part of the input.
@@ -267,5 +278,10 @@ ORDERED: dict[str, dict[str, Any]] = {
         "positional_dim_mask": ["continuous"],
     },
     "rotary": {"positional": "rotary"},
+    "rotary, no MET, mean": {
+        "positional": "rotary",
+        "globals__include_met": False,
+        "head__pooling": "mean",
+    },
     "rotary, differential": {"positional": "rotary", "attention__type": "differential"},
 }

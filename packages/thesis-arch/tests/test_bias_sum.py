@@ -105,7 +105,8 @@ def test_without_energy_what_needs_it_is_left_out(events):
     )
     assert module.biases["typepair_kinematic"].kinematics is None
     assert module.effective_axes() == {
-        "attention_biases": "global_conditioned+sm_interaction+typepair_kinematic"
+        "attention_biases": "global_conditioned+sm_interaction+typepair_kinematic",
+        "typepair_kinematic_gate": False,
     }
     for block in module(placed.objects, placed.tokens, placed.blocks).pairs:
         assert torch.isfinite(block).all()

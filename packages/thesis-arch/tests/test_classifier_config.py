@@ -53,6 +53,22 @@ REFUSED = {
         {"tokenizer__name": "binned", "mia_blocks__enabled": True},
         "mia_blocks.enabled=true needs four-momenta",
     ),
+    "bias that nobody sees": (
+        {"depth": 1} | LORENTZ,
+        "attention_biases=lorentz_scalar acts on pairs .* head.pooling=cls reads only",
+    ),
+    "interactions that nobody sees": (
+        {"depth": 1, "mia_blocks__enabled": True},
+        "mia_blocks.enabled=true acts on pairs",
+    ),
+    "masses ahead": (
+        {"causal_attention": True, "nodewise_mass__enabled": True},
+        "nodewise_mass.enabled=true tells each token of all others",
+    ),
+    "experts ahead": (
+        {"causal_attention": True, "moe__enabled": True, "moe__routing_level": "event"},
+        "moe.routing_level=event tells each token of all others",
+    ),
     "reduction": (
         {"mia_blocks__enabled": True, "mia_blocks__reduction_dim": 3},
         "reduction_dim is 3, but one bias for each of the 4 heads",
@@ -81,3 +97,16 @@ def test_aliases_are_names_of_biases():
 def test_biases_act_nowhere_where_differential_attention_says_none():
     options = LORENTZ | DIFFERENTIAL | {"attention__diff_bias_mode": "none"}
     assert classifier_spec(**options).model.biases == ()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        LORENTZ | {"head__pooling": "mean"},
+        {"attention_biases": "global"},
+        {"mia_blocks__enabled": True, "mia_blocks__placement": "append"},
+    ],
+    ids=str,
+)
+def test_a_single_block_takes_what_it_can_use(options):
+    assert classifier_spec(depth=1, **options).model.depth == 1

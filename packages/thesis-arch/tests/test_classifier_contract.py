@@ -119,6 +119,49 @@ def test_events_with_one_object_or_none_train_and_score(variant, build, events):
         assert torch.isfinite(model(few)).all()
 
 
+@torch.no_grad()
+def test_other_devices_compute_the_same(variant, build, events, elsewhere):
+    """Events without objects, and a batch of nothing else, included."""
+    model = build(variant)
+    some = changed(events, mask=events.mask & (torch.arange(len(events.mask)) != 3)[:, None])
+    none = changed(events, mask=torch.zeros_like(events.mask))
+    expected = [model(batch) for batch in (some, none)]
+    elsewhere()
+    for batch, logits in zip((some, none), expected, strict=True):
+        torch.testing.assert_close(model(batch), logits, rtol=1e-4, atol=1e-5)
+
+
+AHEAD = {
+    "plain": {},
+    "differential, rotary": {"attention__type": "differential", "positional": "rotary"},
+    "biases": {"attention_biases": "lorentz_scalar+typepair+sm"},
+    "interactions": {"mia_blocks__enabled": True},
+    "experts": {"moe__enabled": True},
+    "KAN": {"ffn__type": "kan"},
+}
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("options", AHEAD.values(), ids=AHEAD)
+def test_nobody_looks_ahead(options, build, events):
+    model = build(
+        classifier_spec(causal_attention=True, globals__include_met=False, head__pooling="mean",
+                        **options)
+    )  # fmt: skip
+    outputs = []
+    hook = model.blocks[-1].register_forward_hook(lambda m, i, output: outputs.append(output))
+    counts = events.mask.sum(1)
+    last = torch.arange(events.mask.shape[1]) == (counts - 1)[:, None]
+    cont = torch.where(last[..., None], events.tokens_cont * 1.2, events.tokens_cont)
+    for batch in (events, changed(events, tokens_cont=cont)):
+        model(batch)
+    hook.remove()
+    before, after = (output[: int(counts.sum())] for output in outputs)
+    earlier = ~last[events.mask]
+    torch.testing.assert_close(before[earlier], after[earlier], rtol=1e-5, atol=1e-6)
+    assert (before[~earlier] - after[~earlier]).abs().max() > 1e-3
+
+
 def test_events_without_objects_score_with_every_pooling(build):
     events = random_events(4)
     empty = changed(events, mask=torch.zeros_like(events.mask))
@@ -159,6 +202,16 @@ def test_a_bias_needs_directions():
         ({"moe__enabled": True, "moe__num_experts": 1}, {"moe_enabled": False}),
         ({"moe__enabled": True, "moe__scope": "head"}, {"head_type": "moe"}),
         ({"head__type": "moe"}, {"head_type": "moe"}),
+        (
+            {"moe__enabled": True, "moe__scope": "middle_blocks", "head__type": "moe"},
+            {"moe_enabled": False, "head_type": "moe"},
+        ),
+        ({"head__type": "moe", "moe__num_experts": 1}, {"head_type": "linear"}),
+        (
+            {"ffn__type": "kan", "moe__enabled": True, "moe__num_experts": 1},
+            {"ffn_type": "standard", "moe_enabled": False},
+        ),
+        ({"attention_biases": "typepair"}, {"typepair_kinematic_gate": True}),
         ({"attention_biases": "typepair"}, {"attention_biases": "typepair_kinematic"}),
     ],
     ids=str,

@@ -147,3 +147,30 @@ def test_an_expert_head_mixes_linear_heads():
     p = head.router(x).softmax(1)
     expected = sum(p[:, e, None] * expert(x) for e, expert in enumerate(head.experts))
     torch.testing.assert_close(head(x), expected)
+
+
+@pytest.mark.parametrize("variant", ["hybrid", "bottleneck", "pure"])
+def test_spare_rows_fit_no_grid(variant):
+    torch.manual_seed(0)
+    built = build_feed_forward(
+        config(ffn__type="kan", ffn__kan__variant=variant, kan__grid_update_freq=1, dropout=0.0), 0
+    )
+    mask = torch.ones(5, 4, dtype=torch.bool)
+    x = torch.randn(20, 16)
+    state = {name: value.clone() for name, value in built.state_dict().items()}
+    fitted = []
+    for spare in (0, 44):
+        built.load_state_dict(state)
+        built.train()(torch.cat([x, 50 * torch.ones(spare, 16)]), Packing.of(mask))
+        fitted.append({name: value.clone() for name, value in built.state_dict().items()})
+    for name, value in fitted[0].items():
+        torch.testing.assert_close(value, fitted[1][name], rtol=1e-4, atol=1e-5)
+    assert any(not torch.equal(value, state[name]) for name, value in fitted[0].items())
+
+
+def test_frozen_curves_keep_their_grid():
+    layer = build_feed_forward(config(ffn__type="kan", kan__grid_update_freq=1), 0)
+    layer.requires_grad_(False)
+    before = {name: value.clone() for name, value in layer.state_dict().items()}
+    layer.train()(torch.randn(20, 16), Packing.of(torch.ones(5, 4, dtype=torch.bool)))
+    assert all(torch.equal(value, before[name]) for name, value in layer.state_dict().items())

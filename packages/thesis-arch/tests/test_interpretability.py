@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from small_models import classifier_spec
+from small_models import changed, classifier_spec
 from thesis_arch.interpretability import (
     capture_attention_maps,
     capture_routes,
@@ -91,3 +91,22 @@ def test_nothing_stays_attached(build, events):
     capture_attention_maps(model, events)
     capture_routes(model, events)
     assert all(not m._forward_hooks for m in model.modules())
+
+
+def test_an_event_without_tokens_looks_at_nothing(build, events):
+    model = build(classifier_spec(globals__include_met=False, head__pooling="mean"))
+    mask = events.mask.clone()
+    mask[2] = False
+    for maps in capture_attention_maps(model, changed(events, mask=mask)).values():
+        assert torch.isfinite(maps).all()
+        assert not maps[2].any()
+
+
+def test_curves_reach_over_all_grids(build):
+    model = build(classifier_spec(ffn__type="kan"))
+    layer = model.blocks[0].feed_forward.down
+    layer.start[0] -= 7
+    layer.step[1] += 3
+    x = splines(model)["x"]
+    assert float(x[0]) == float(layer.grid.start.min())
+    assert float(x[-1]) == float(layer.grid.end.max())

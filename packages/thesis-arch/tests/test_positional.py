@@ -8,7 +8,9 @@ from torch.nn import functional
 
 from small_models import changed, classifier_spec, random_events
 from thesis_arch import DataSpec, TransformerClassifier
+from thesis_arch.packing import Packing, join
 from thesis_arch.transformer_classifier.positional.added import AddedPositions, masked_columns
+from thesis_arch.transformer_classifier.positional.building import rotation_of
 from thesis_arch.transformer_classifier.positional.rotary import Rotation
 from thesis_arch.transformer_classifier.positional.sinusoidal import SinusoidalTable
 
@@ -134,3 +136,16 @@ def test_causal_attention_reads_the_event_off_the_last_token(build, events):
     for end, count in zip(ends.tolist(), counts.tolist(), strict=True):
         unseen = slice(end - count, end - 2)
         torch.testing.assert_close(sums[0][unseen], sums[1][unseen])
+
+
+def test_tokens_of_the_event_stand_before_its_objects():
+    """CLS and MET at place 0, the objects from 1 on."""
+    model = classifier_spec(positional="rotary").model
+    mask = torch.tensor([[True, True, False], [True, False, True]])
+    extra = torch.zeros(2, 16)
+    sequence = join(torch.zeros(4, 16), mask, [extra], [extra, extra])
+    places = Packing.of(mask).pack(mask.cumsum(1) - 1)
+    turned = rotation_of(model, sequence, places)
+    expected = Rotation.of(torch.tensor([0, 1, 2, 0, 0] * 2), 4, 100.0)
+    torch.testing.assert_close(turned.cos[:10], expected.cos)
+    torch.testing.assert_close(turned.sin[:10], expected.sin)

@@ -52,8 +52,9 @@ def test_sm_prior_runs_with_the_mean_pt(spec, events):
 
 @torch.no_grad()
 def test_a_mask_stays_a_mask_in_every_head(spec, events):
-    """Whatever the scales learn."""
+    """Whatever scales and gate learn."""
     module, placed = built_bias(spec, events, "sm")
+    module.biases["sm_interaction"].gate.g.fill_(-0.4)
     module.biases["sm_interaction"].log_scale.normal_(std=5)
     values = module.biases["sm_interaction"](placed.objects)
     prior = module.biases["sm_interaction"].prior(placed.objects)

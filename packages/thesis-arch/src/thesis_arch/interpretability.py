@@ -82,8 +82,8 @@ def lambdas(model: nn.Module) -> Captured:
 
 @torch.no_grad()
 def gates(model: nn.Module) -> Captured:
-    """tanh(g) in front of each physics bias, by its name."""
-    return {name: gate.g.detach().tanh() for name, gate in _named(model, Gate).items()}
+    """The learned factor in front of each physics bias, by its name."""
+    return {name: gate.value.detach() for name, gate in _named(model, Gate).items()}
 
 
 @torch.no_grad()
@@ -137,9 +137,9 @@ def _by_event(maps: list[Tensor], blocks: Blocks) -> Tensor:
     result = maps[0].new_zeros(len(lengths), n_maps, longest, longest)
     start = 0
     for part in maps:
-        n, _, length, _ = part.shape
+        n, length = len(part), min(part.shape[-1], longest)
         events = blocks.order[start : start + n]
-        result[events, :, :length, :length] = part
+        result[events, :, :length, :length] = part[:, :, :longest, :longest]
         start += n
     queries = torch.arange(longest, device=lengths.device) < lengths[:, None]
-    return result * queries[:, None, :, None]
+    return torch.where(queries[:, None, :, None], result, 0.0)

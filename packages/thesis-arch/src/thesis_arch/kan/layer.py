@@ -57,7 +57,8 @@ class KanLinear(Penalised):
             How many of the first rows the grid may be fitted to; None: all.
         """
         rows = x.flatten(0, -2).to(self.weight.dtype)
-        if self.training and self.config.grid_update_freq:
+        moves = self.coefficients.requires_grad  # not while they are frozen
+        if self.training and moves and self.config.grid_update_freq:
             self._count_pass(rows.detach()[:n_valid])
         basis = spline_basis(rows, self.grid).flatten(1)
         splines = functional.linear(basis, self._spline_weights().flatten(1))

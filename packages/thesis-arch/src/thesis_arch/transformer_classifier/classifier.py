@@ -18,6 +18,7 @@ from thesis_arch.transformer_classifier.attention.layout import AttentionLayout
 from thesis_arch.transformer_classifier.attention_biases import AttentionBias
 from thesis_arch.transformer_classifier.config import ClassifierSpec
 from thesis_arch.transformer_classifier.encoder_block import EncoderBlock
+from thesis_arch.transformer_classifier.feed_forward.choice import expert_blocks
 from thesis_arch.transformer_classifier.heads import build_head
 from thesis_arch.transformer_classifier.layers import in_order
 from thesis_arch.transformer_classifier.met import BinnedMetTokens, MetTokens
@@ -124,15 +125,24 @@ class TransformerClassifier(nn.Module):
 
     def effective_axes(self) -> dict[str, Any]:
         """Coordinates in design space that only the built model knows."""
-        axes = {
+        return {
             "n_parameters": sum(p.numel() for p in self.parameters()),
             "nodewise_mass_enabled": self.nodewise_mass is not None,
             **self.attention_bias.effective_axes(),
+            **self._effective_experts(),
         }
-        if isinstance(self.head, MixtureOfExperts):
-            axes["head_type"] = "moe"
-        if not any(isinstance(module, MixtureOfExperts) for module in self.modules()):
-            axes["moe_enabled"] = False  # none in the middle of two blocks, or one expert alone
+
+    def _effective_experts(self) -> dict[str, Any]:
+        """One expert alone is a plain layer, and two blocks have none in their middle."""
+        config = self.config.model
+        in_head = isinstance(self.head, MixtureOfExperts)
+        in_blocks = config.moe.num_experts > 1 and len(expert_blocks(config)) > 0
+        asked = config.moe.enabled and (in_blocks or (config.moe.scope == "head" and in_head))
+        axes: dict[str, Any] = {"moe_enabled": asked}
+        if in_head or config.head.type == "moe":
+            axes["head_type"] = "moe" if in_head else "linear"
+        if len(expert_blocks(config)) == config.depth and not in_blocks:
+            axes["ffn_type"] = "standard"
         return axes
 
     def _sequence(self, objects: EventObjects, places: Tensor, batch: Events) -> Sequence:

@@ -275,6 +275,38 @@ class TransformerConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _pairs_are_seen(self) -> "TransformerConfig":
+        scale = self.bias_config.global_conditioned.mode == "global_scale"
+        alone = self.biases == ("global_conditioned",) and scale  # it scales what CLS looks at
+        asked = {
+            f"attention_biases={self.attention_biases}": bool(self.biases) and not alone,
+            "mia_blocks.enabled=true": self.mia_blocks.enabled
+            and self.mia_blocks.placement != "append",
+        }
+        for what, is_asked in asked.items():
+            if is_asked and self.depth == 1 and self.head.pooling == "cls":
+                raise ValueError(
+                    f"{what} acts on pairs of objects, but of a single block (depth 1) "
+                    "head.pooling=cls reads only what CLS looks at; choose mean or max, or more "
+                    "blocks"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _nobody_looks_ahead(self) -> "TransformerConfig":
+        by_event = self.moe.enabled and self.moe.routing_level == "event"
+        asked = {
+            "moe.routing_level=event": by_event and self.moe.scope != "head",
+            "nodewise_mass.enabled=true": self.nodewise_mass.enabled,
+        }
+        for what, is_asked in asked.items():
+            if is_asked and self.causal_attention:
+                raise ValueError(
+                    f"{what} tells each token of all others, which causal_attention=true forbids"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _interactions_fit(self) -> "TransformerConfig":
         reduction = self.mia_blocks.reduction_dim
         if self.mia_blocks.enabled and reduction not in (None, self.heads):

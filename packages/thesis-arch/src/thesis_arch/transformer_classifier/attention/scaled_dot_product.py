@@ -30,6 +30,8 @@ def attend(qkv: Tensor, layout: AttentionLayout, n_maps: int, dropout: ByteDropo
     """
     if layout.rows is not None:
         return attend_packed(qkv, layout.rows, layout.biases, n_maps, dropout)
+    if len(qkv) == 0:  # a batch without a single token
+        return qkv[:, : qkv.shape[1] // 3]
     probability = dropout.probability if dropout.training else 0.0
     mixed = []
     for (query, key, value), bias in _by_block(qkv, layout, n_maps):

@@ -86,11 +86,14 @@ class AttentionBias(nn.Module):
                 self.lorentz_features = bias.features
 
     def effective_axes(self) -> dict[str, Any]:
-        """What is left of `attention_biases` and of the features of lorentz_scalar."""
+        """What is left of `attention_biases` and of their features."""
         names = [*self.biases] + (["global_conditioned"] if self.scale is not None else [])
         axes: dict[str, Any] = {"attention_biases": "+".join(sorted(names)) or "none"}
         if self.lorentz_features:
             axes["lorentz_features"] = list(self.lorentz_features)
+        for bias in self.biases.values():
+            if isinstance(bias, TypepairKinematicBias):
+                axes["typepair_kinematic_gate"] = bias.kinematics is not None
         return axes
 
     def forward(self, objects: EventObjects, tokens: Tensor, blocks: Blocks) -> PhysicsBias:

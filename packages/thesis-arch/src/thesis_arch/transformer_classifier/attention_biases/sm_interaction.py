@@ -44,7 +44,7 @@ class SmInteractionBias(nn.Module):
         else:
             self.register_buffer("table", fixed_couplings(own.mode, own.mask_value))
         self.log_scale = nn.Parameter(torch.zeros(config.heads))
-        self.gate = Gate()
+        self.gate = Gate(keeps_sign=True)
 
     def forward(self, objects: EventObjects) -> Tensor:
         """[1, P, 1, H] of each pair."""

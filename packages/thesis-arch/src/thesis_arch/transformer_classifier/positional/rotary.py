@@ -41,7 +41,7 @@ class Rotation:
 
     def __call__(self, x: Tensor) -> Tensor:
         """[N, ..., d] -> [N, ..., d]."""
-        shape = (len(x), *[1] * (x.ndim - 2), -1)
-        cos, sin = self.cos.view(shape), self.sin.view(shape)
+        of_heads = (slice(None), *[None] * (x.ndim - 2))
+        cos, sin = self.cos[of_heads], self.sin[of_heads]
         a, b = x.chunk(2, dim=-1)
         return torch.cat([a * cos - b * sin, b * cos + a * sin], dim=-1).to(x.dtype)
