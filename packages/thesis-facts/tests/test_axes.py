@@ -125,8 +125,12 @@ def test_a_bias_brings_its_axes_under_any_of_its_names(config):
 @pytest.mark.parametrize(
     ("loop", "present"),
     [
-        ("mlp_classifier", {"dropout", "lr", "weight_decay", "batch_size", "epochs"}),
-        ("bdt_classifier", set()),
+        (
+            "mlp_classifier",
+            {"dropout", "lr", "weight_decay", "batch_size", "epochs"}
+            | {"tokenizer_name", "include_met"},
+        ),
+        ("bdt_classifier", {"include_met"}),
         ("ae", {"lr", "weight_decay", "batch_size", "epochs"}),
     ],
 )
@@ -139,6 +143,79 @@ def test_other_families_have_no_axis_of_the_transformer(config, loop, present):
     common = {"token_order", "cont_features", "seed", "experiment_name"}
     assert set(axes) == common | present
     assert axes["seed"] == (5 if loop == "ae" else 1)
+
+
+def test_an_mlp_says_how_ids_enter_it(make_config):
+    config = make_config(tokenizer={"name": "identity", "pid_mode": "learned", "id_embed_dim": 4})
+    axes = infer_axes(config | {"loop": "mlp_classifier"})
+    assert (axes["tokenizer_name"], axes["pid_mode"]) == ("identity", "learned")
+    assert (axes["id_embed_dim"], axes["include_met"]) == (4, False)
+
+
+def test_the_live_file_of_trees_is_taken_as_it_is(config, make_run, tmp_path):
+    config["loop"] = "bdt_classifier"
+    run_dir = make_run(tmp_path / "run", config=config, reported={"seed": 1})
+    assert "n_parameters" not in read_axes(run_dir)
+    assert read_axes(run_dir) == infer_axes(config)
+
+
+@pytest.mark.parametrize("has_meta", [True, False])
+@pytest.mark.parametrize("loop", ["mlp_classifier", "bdt_classifier"])
+def test_older_baselines_have_the_axes_that_they_had(make_older_run, tmp_path, loop, has_meta):
+    run_dir = make_older_run(tmp_path / "run", loop=loop)
+    if has_meta:
+        write_meta(run_dir, read_config(run_dir))
+    else:
+        (run_dir / "facts" / "axes.json").unlink()
+    inputs = {"tokenizer_name", "pid_mode", "id_embed_dim", "include_met"}
+    assert not inputs & set(read_axes(run_dir))
+    assert read_axes(run_dir)["cont_features"] == [0, 1, 2, 3]
+
+
+OF_INTERACTIONS = {
+    "attention": {"type": "differential", "norm": "none", "diff_bias_mode": "split"},
+    "mia_blocks": {"enabled": True, "placement": "prepend"},
+}
+
+
+def test_interactions_bias_the_branches_of_differential_attention(make_config):
+    config = make_config(**OF_INTERACTIONS)
+    assert infer_axes(config)["diff_bias_mode"] == "split"
+    assert infer_axes(config, {"attention_biases": "none"})["diff_bias_mode"] == "split"
+    config["classifier"]["model"]["mia_blocks"]["enabled"] = False
+    assert "diff_bias_mode" not in infer_axes(config)
+
+
+@pytest.mark.parametrize(
+    ("biases", "mlp_type", "kept"),
+    [("global", "kan", True), ("global", "standard", False), ("sm", "kan", False)],
+)
+def test_a_kan_of_met_has_a_grid(make_config, biases, mlp_type, kept):
+    config = make_config(attention_biases=biases)
+    bias = config["classifier"]["model"]["bias_config"]["global_conditioned"]
+    bias["mlp_type"] = mlp_type
+    axes = infer_axes(config)
+    expected = (5, 3) if kept else (None, None)
+    assert (axes.get("kan_grid_size"), axes.get("kan_spline_order")) == expected
+    assert set(axes) <= set(AXES)  # what the gate reads is no axis itself
+
+
+def test_older_transformers_keep_their_axes(make_config):
+    config = make_config(**OF_INTERACTIONS)
+    config["data"]["num_workers"] = 0
+    assert "diff_bias_mode" not in infer_axes(config)
+    model = config["classifier"]["model"]
+    model["attention_biases"] = "global"
+    model["bias_config"]["global_conditioned"]["mlp_type"] = "kan"
+    assert "kan_grid_size" not in infer_axes(config)
+
+
+def test_experts_in_the_head_alone_have_no_scope(config):
+    config["classifier"]["model"]["moe"] |= {"enabled": True, "routing_level": "event"}
+    axes = infer_axes(config, {"moe_enabled": False, "head_type": "moe"})
+    assert (axes["moe_top_k"], axes["moe_routing_level"]) == (1, "event")
+    assert "moe_scope" not in axes
+    assert axes["ffn_type"] == "standard"
 
 
 def test_a_loop_of_one_s_own_is_described_by_its_model_alone(config):

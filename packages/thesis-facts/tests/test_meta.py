@@ -168,6 +168,34 @@ def test_the_tokenizer_decides_the_encoding(config, tokenizer, encoding, tokeniz
     assert meta["feature_mode"] == mode
 
 
+@pytest.mark.parametrize(
+    ("name", "pid_mode", "size"),
+    [
+        ("raw", "learned", None),
+        ("identity", "one_hot", None),
+        ("identity", "learned", 8),
+        ("identity", "fixed_random", 8),
+        ("binned", "one_hot", 8),
+    ],
+)
+def test_only_an_embedding_of_ids_has_a_size(config, name, pid_mode, size):
+    tokenizer = {"name": name, "pid_mode": pid_mode, "id_embed_dim": 8}
+    config["classifier"]["model"]["tokenizer"] = tokenizer
+    meta = infer_meta(config)
+    assert meta["datatreatment"]["id_embed_dim"] == size
+    assert meta["meta_confidence"] == "high"
+    assert not meta["needs_review"]
+    config["data"]["num_workers"] = 0
+    assert infer_meta(config)["datatreatment"]["id_embed_dim"] == 8  # as older systems said
+
+
+def test_trees_are_not_normalised(config):
+    config["loop"] = "bdt_classifier"
+    assert infer_meta(config)["datatreatment"]["normalization"] == "none"
+    config["data"]["num_workers"] = 0
+    assert infer_meta(config)["datatreatment"]["normalization"] == "zscore"
+
+
 def test_binned_events_are_binned_whatever_the_model_makes_of_them(config):
     config["data"] |= {"tokenization": "binned", "norm": "none"}
     treatment = infer_meta(config)["datatreatment"]

@@ -17,7 +17,7 @@ from thesis_facts.errors import RunError
 from thesis_facts.json_objects import read_object
 from thesis_facts.loops import loop_of
 from thesis_facts.meta import stored_meta
-from thesis_facts.treatment import infer_token_order
+from thesis_facts.treatment import infer_token_order, is_older
 
 _MODEL, _BIASES = "classifier.model", "classifier.model.bias_config"
 
@@ -85,12 +85,22 @@ _ALIASES = {
 }
 _DATA_AXES = ("token_order", "cont_features", "seed", "n_parameters", "experiment_name")
 _TRAINING_AXES = ("lr", "weight_decay", "batch_size", "epochs")
-_FAMILY_AXES = {
+_INPUT_AXES = ("tokenizer_name", "pid_mode", "id_embed_dim", "include_met")
+_OLDER_FAMILY_AXES = {
     "transformer": frozenset(AXES),
     "mlp": frozenset((*_DATA_AXES, *_TRAINING_AXES, "dropout")),
     "ae": frozenset((*_DATA_AXES, *_TRAINING_AXES)),
     "bdt": frozenset(_DATA_AXES),
 }
+# Older configurations hold the input of a transformer also where something else was trained.
+_FAMILY_AXES = {
+    **_OLDER_FAMILY_AXES,
+    "mlp": _OLDER_FAMILY_AXES["mlp"].union(_INPUT_AXES),
+    "bdt": _OLDER_FAMILY_AXES["bdt"] | {"include_met"},
+}
+# What gates read beside the axes: where it stands in the configuration.
+_GLOBAL_MLP_TYPE = f"{_BIASES}.global_conditioned.mlp_type"
+_OLDER = "is_older"
 
 
 def infer_axes(config: Mapping[str, Any], reported: Mapping[str, Any] | None = None) -> AxesDict:
@@ -125,7 +135,8 @@ def infer_axes(config: Mapping[str, Any], reported: Mapping[str, Any] | None = N
     found["token_order"] = infer_token_order(config)
     if loop.family and found["pooling"] is None:
         found["pooling"] = value_at(config, f"{_MODEL}.pooling")  # its place in the oldest runs
-    return settle_axes({**found, **(reported or {})}, loop.family)
+    found[_GLOBAL_MLP_TYPE] = value_at(config, _GLOBAL_MLP_TYPE) if loop.family else None
+    return settle_axes({**found, **(reported or {})}, loop.family, older=is_older(config))
 
 
 def read_axes(run_dir: StrPath) -> AxesDict:
@@ -152,7 +163,7 @@ def read_axes(run_dir: StrPath) -> AxesDict:
     except RunError:
         if stored is None:
             raise
-        return settle_axes(stored)
+        return settle_axes(stored, older=True)
 
 
 def stored_axes(stored: Mapping[str, Any] | None, family: str | None) -> AxesDict | None:
@@ -163,11 +174,18 @@ def stored_axes(stored: Mapping[str, Any] | None, family: str | None) -> AxesDic
         return dict(stored)  # a live run wrote it settled, from what its model reported
     if family in (None, "ae"):
         return None  # older files describe the classifier, also where an autoencoder was trained
-    return settle_axes(stored, family)
+    if family == "bdt" and set(stored) <= _FAMILY_AXES["bdt"]:
+        return dict(stored)  # trees report no parameters, but older files hold every axis
+    return settle_axes(stored, family, older=True)
 
 
-def settle_axes(values: Mapping[str, Any], family: str | None = None) -> AxesDict:
-    """Bring axes to their one form: lists as lists, only those that apply, in a fixed order."""
+def settle_axes(
+    values: Mapping[str, Any], family: str | None = None, *, older: bool = False
+) -> AxesDict:
+    """Bring axes to their one form: lists as lists, only those that apply, in a fixed order.
+
+    Axes of a run of an older system are those that its reports always had.
+    """
     values = {
         name: value if isinstance(value, (bool, int, float)) else _plain(value)
         for name, value in values.items()
@@ -175,11 +193,13 @@ def settle_axes(values: Mapping[str, Any], family: str | None = None) -> AxesDic
     values["attention_biases"] = _bias_names(values.get("attention_biases"))
     if values.get("moe_enabled") and values.get("moe_scope") == "all_blocks":
         values["ffn_type"] = "moe"  # the experts take the place of every feed-forward layer
+    values[_OLDER] = older
     dim, depth = values.get("dim"), values.get("depth")
     if dim is not None and depth is not None:
         values["model_size_key"] = f"d{dim}_L{depth}"
     dropped = {name for names, applies in _GATES for name in names if not applies(values)}
-    kept = _FAMILY_AXES.get(family or "", frozenset(AXES)) - dropped
+    families = _OLDER_FAMILY_AXES if older else _FAMILY_AXES
+    kept = families.get(family or "", frozenset(AXES)) - dropped
     return {name: values[name] for name in AXES if name in kept and values.get(name) is not None}
 
 
@@ -214,8 +234,16 @@ def _has_ids(axes: AxesDict) -> bool:
     return axes.get("tokenizer_name") == "identity"
 
 
+def _biases_branches(axes: AxesDict) -> bool:
+    by_pairs = axes["attention_biases"] not in (None, "none")
+    by_interactions = bool(axes.get("mia_enabled")) and not axes[_OLDER]
+    return axes.get("attention_type") == "differential" and (by_pairs or by_interactions)
+
+
 def _uses_kan(axes: AxesDict) -> bool:
-    in_bias = _with_bias("lorentz_scalar")(axes) and axes.get("lorentz_mlp_type") == "kan"
+    of_pairs = _with_bias("lorentz_scalar")(axes) and axes.get("lorentz_mlp_type") == "kan"
+    of_met = _with_bias("global_conditioned")(axes) and axes.get(_GLOBAL_MLP_TYPE) == "kan"
+    in_bias = of_pairs or (of_met and not axes[_OLDER])
     return in_bias or "kan" in (axes.get("ffn_type"), axes.get("head_type"))
 
 
@@ -235,13 +263,7 @@ _GATES: tuple[tuple[tuple[str, ...], Callable[[AxesDict], bool]], ...] = (
     (("pid_mode",), _has_ids),
     (("id_embed_dim",), lambda axes: _has_ids(axes) and axes.get("pid_mode") != "one_hot"),
     (("cont_features",), lambda axes: axes.get("tokenizer_name") != "binned"),
-    (
-        ("diff_bias_mode",),
-        lambda axes: (
-            axes.get("attention_type") == "differential"
-            and axes["attention_biases"] not in (None, "none")
-        ),
-    ),
+    (("diff_bias_mode",), _biases_branches),
     (("kan_ffn_variant",), lambda axes: axes.get("ffn_type") == "kan"),
     (("kan_grid_size", "kan_spline_order"), _uses_kan),
     (("moe_top_k", "moe_routing_level"), _uses_experts),

@@ -118,7 +118,7 @@ def read_run(run_dir: str, overrides: list[str] | None = None) -> RunFacts:
         run_dir=run_dir,
         outline=outline,
         scalars=_if_readable(read_bytes, f"{facts}/scalars.csv"),
-        axes=settle_axes(axes or {}) if known_axes is None else known_axes,
+        axes=settle_axes(axes or {}, older=True) if known_axes is None else known_axes,
         meta=overridden(meta or {}, read_object(f"{facts}/meta_override.json")),
         config_sha1=_if_readable(config_sha1, run_dir),
         overrides=parse_overrides(texts),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from thesis_facts.configs import value_at
+from thesis_facts.loops import loop_of
 
 UNKNOWN = "unknown"
 
@@ -13,7 +14,10 @@ _ORDER_NAMES = {"input_order": "input_order", "pt_ordered": "pt_sorted", "shuffl
 
 
 def infer_treatment(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Data treatment of a run; "unknown" wherever the configuration proves nothing."""
+    """Data treatment of a run; "unknown" wherever the configuration proves nothing.
+
+    An ``id_embed_dim`` of None is no gap: ids that aren't embedded have none.
+    """
     globals_present = value_at(config, "data.globals.present")
     if not isinstance(globals_present, bool):
         globals_present = UNKNOWN
@@ -21,11 +25,11 @@ def infer_treatment(config: Mapping[str, Any]) -> dict[str, Any]:
         "token_order": infer_token_order(config),
         "tokenization": _tokenization(config),
         "pid_encoding": _pid_encoding(config),
-        "id_embed_dim": value_at(config, "classifier.model.tokenizer.id_embed_dim"),
+        "id_embed_dim": _id_embed_dim(config),
         "met_rep": {True: "met_metphi", False: "none"}.get(globals_present, UNKNOWN),
         "globals_included": globals_present,
         "feature_set_version": "v1",
-        "normalization": value_at(config, "data.norm") or UNKNOWN,
+        "normalization": _normalization(config),
     }
 
 
@@ -42,6 +46,11 @@ def infer_token_order(config: Mapping[str, Any]) -> str:
     if sorted_by is not None:
         return "pt_sorted" if sorted_by == "pt" else UNKNOWN
     return "input_order"  # older configurations name only what departs from it
+
+
+def is_older(config: Mapping[str, Any]) -> bool:
+    """Whether an older system ran this; what its facts said then, they go on saying."""
+    return value_at(config, "data.num_workers") is not None
 
 
 def feature_mode(treatment: Mapping[str, Any]) -> str | None:
@@ -72,11 +81,19 @@ def _pid_encoding(config: Mapping[str, Any]) -> str:
     name = tokenizer.get("name") if isinstance(tokenizer, Mapping) else None
     if name == "raw":
         return "none"
-    if name == "identity" and tokenizer.get("pid_mode") == "one_hot" and not _is_older(config):
+    # older systems called every id encoding "embedded"
+    if name == "identity" and tokenizer.get("pid_mode") == "one_hot" and not is_older(config):
         return "onehot"
     return "embedded" if name in ("identity", "binned", "pretrained") else UNKNOWN
 
 
-def _is_older(config: Mapping[str, Any]) -> bool:
-    """Whether an older system ran this; it called every id encoding "embedded"."""
-    return value_at(config, "data.num_workers") is not None
+def _id_embed_dim(config: Mapping[str, Any]) -> Any:
+    if _pid_encoding(config) in ("onehot", "none") and not is_older(config):
+        return None  # the number that stands there acts nowhere
+    return value_at(config, "classifier.model.tokenizer.id_embed_dim")
+
+
+def _normalization(config: Mapping[str, Any]) -> Any:
+    if loop_of(config).family == "bdt" and not is_older(config):
+        return "none"  # trees cut the features as they are
+    return value_at(config, "data.norm") or UNKNOWN
