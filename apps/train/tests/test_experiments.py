@@ -9,7 +9,7 @@ from command import run, sweep_in
 from thesis_data.cli import main as thesis_data
 from thesis_data.config import DataConfig
 from thesis_data.toy_dataset import ensure_dataset
-from thesis_facts import sweep_progress
+from thesis_facts import read_scores, sweep_progress
 from thesis_train.groups import CONFIG_DIR
 
 EXPERIMENTS = sorted(path.stem for path in CONFIG_DIR.glob("classifier/experiment/*.yaml"))
@@ -29,10 +29,15 @@ OF_TREES = {"baseline_comparison", "what_pays_trees"}  # which know no epochs
 def events(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A file of toy events, and the same in bins."""
     folder = tmp_path_factory.mktemp("events")
-    direct, binned = folder / "toy.h5", folder / "4tops_splitted_binned.h5"
+    direct, binned = folder / "4tops_splitted.h5", folder / "4tops_splitted_binned.h5"
     ensure_dataset(DataConfig(path=str(direct), synthetic={"n_events": 1000, "seed": 1}))
     assert thesis_data(["bin", str(direct), str(binned)]) == 0
     return {"direct": direct, "data_root": folder}
+
+
+def rows_of(run_dir: str | Path) -> tuple[int, ...]:
+    """Processes of the test events, in their order."""
+    return tuple(read_scores(run_dir, "test").process.tolist())
 
 
 @pytest.mark.parametrize("name", sorted(set(EXPERIMENTS) - OF_OPTUNA))
@@ -47,7 +52,8 @@ def test_runs_dry(name, events, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     points = sweep_progress(sweep_in(tmp_path))
     assert {point.state for point in points} == {"complete"}
-    assert len(points) > 1
+    assert points
+    assert len({rows_of(point.point.run_dir) for point in points}) == 1  # of the same test events
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

@@ -80,6 +80,7 @@ TRANSFORMER: dict[str, Any] = {
             depth=1,
             heads=2,
             mlp_dim=16,
+            head={"pooling": "mean"},
             tokenizer={"id_embed_dim": 4},
             attention={"dropout": 0.1},
             attention_biases="lorentz_scalar",

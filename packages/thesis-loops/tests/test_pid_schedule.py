@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from small_runs import numbers_of
+from small_runs import events_of, numbers_of
 from thesis_facts.errors import ConfigError
 from thesis_loops.interpretability import InterpretabilityWriter
 
@@ -115,3 +115,38 @@ def test_a_change_that_never_comes_is_refused(config, train):
                 **{f"{SCHEDULE}__mode": "warmup_fixed", f"{SCHEDULE}__transition_epoch": 3},
             )
         )
+
+
+def test_the_best_epoch_is_one_after_the_change(config, train, run_dir):
+    """Early stopping counts from there, too."""
+    stopping = {"enabled": True, "patience": 1, "min_delta": 10.0, "restore_best_weights": True}
+    results = train(
+        config(
+            "transformer_classifier",
+            run_dir=str(run_dir),
+            trainer__epochs=6,
+            trainer__early_stopping=stopping,
+            **{f"{SCHEDULE}__mode": "frozen_backbone", f"{SCHEDULE}__transition_epoch": 3},
+        )
+    )
+    assert results["best_epoch"] == results["tested_epoch"] >= 3
+    assert len(events_of(run_dir)[-1]["histories"]["val_loss"]) == 5  # no better than at 3 by 10
+
+
+def test_norms_of_a_frozen_mlp_rest(config, train, run_dir):
+    train(
+        config(
+            "mlp_classifier",
+            run_dir=str(run_dir),
+            classifier__model__tokenizer__pid_mode="learned",
+            classifier__model__use_batch_norm=True,
+            **{f"{SCHEDULE}__mode": "frozen_backbone", f"{SCHEDULE}__transition_epoch": 1},
+        )
+    )
+    best, last = (
+        torch.load(run_dir / name, weights_only=True) for name in ("best_val.pt", "last.pt")
+    )
+    best, last = best.get("model", best)["weights"], last["model"]["weights"]
+    running = [name for name in last if "running" in name]
+    assert running
+    assert all(torch.equal(best[name], last[name]) for name in running)

@@ -19,6 +19,17 @@ def test_grids_that_follow_the_events_need_one_process(config, train, monkeypatc
         train(config("transformer_classifier", classifier__model__kan__grid_update_freq=5))
 
 
+def test_grids_that_move_go_without_an_average_of_weights(config, train):
+    with pytest.raises(ConfigError, match=r"grid_update_freq.*0 with .*ema_decay"):
+        train(
+            config(
+                "transformer_classifier",
+                classifier__model__kan__grid_update_freq=5,
+                trainer__ema_decay=0.9,
+            )
+        )
+
+
 def test_options_that_do_not_fit_are_named(config, train):
     with pytest.raises(ConfigError, match=r"heads 4 = 3 is odd: classifier\.model"):
         train(

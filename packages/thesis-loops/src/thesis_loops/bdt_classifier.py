@@ -12,6 +12,7 @@ from torch import Tensor
 from thesis_arch.baselines.bdt import BoostedTrees
 from thesis_arch.baselines.bdt_config import BDTSpec
 from thesis_data.batches import eval_batches
+from thesis_data.config import AugmentConfig
 from thesis_data.loading import Split, load_events
 from thesis_facts.errors import ConfigError, DataError
 from thesis_facts.writers import write_json
@@ -53,6 +54,13 @@ def train(cfg: Mapping[str, Any]) -> dict[str, Any]:
             key="loop",
             found=f"bdt_classifier in {n_ranks()} processes",
             do="start it without torchrun; classifier.model.n_jobs sets its threads",
+        )
+    if events.augment != AugmentConfig():
+        raise ConfigError(
+            "boosted trees see each event once, as it is",
+            key="data.augment",
+            found=events.augment.model_dump(),
+            expected="phi_rotation and eta_flip false",
         )
     trainer = section.trainer
     spec = BDTSpec(model=section.model, globals=section.globals)

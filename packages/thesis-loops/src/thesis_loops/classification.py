@@ -208,6 +208,7 @@ def classification_job(
         val_batches=partial(eval_batches, data.val, trainer.batch_size, shard=shard()),
         steps_per_epoch=n_steps,
         metrics=epoch_metrics(trainer.metrics),
+        first_candidate=schedule.first_candidate,
         begin_epoch=partial(schedule.begin_epoch, updater),
         end_epoch=writer.end_epoch,
     )

@@ -31,6 +31,7 @@ class PidSchedule:
     def __init__(self, model: nn.Module, trainer: ClassifierTrainer) -> None:
         self.settings, self.seed = trainer.pid_schedule, trainer.seed
         self.embedding = id_embedding(model)
+        self.norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
         self.others = [p for p in model.parameters() if not self._is_embedding(p)]
         asked = self.settings.mode != "standard" or self.settings.pid_lr is not None
         if asked and self.embedding is None:
@@ -49,6 +50,11 @@ class PidSchedule:
                     expected=f"at least {n_ids} for {_KEY}.reinit_mode=one_hot_padded",
                 )
 
+    @property
+    def first_candidate(self) -> int:
+        """Epoch from which on the model is what the schedule is about."""
+        return 0 if self.settings.mode == "standard" else self.settings.transition_epoch
+
     def rates(self, model: nn.Module, lr: float) -> dict[str, float]:
         """Learning rates of parameters by name, as factors of `lr`, where they differ from it."""
         if self.settings.pid_lr is None:
@@ -66,6 +72,8 @@ class PidSchedule:
             return
         for parameter in self.others:
             parameter.requires_grad_(not late)
+        for norm in self.norms:
+            norm.train(not late)
         if epoch == self.settings.transition_epoch and step == 0:
             self._reinitialise(self.embedding)
             updater.start_again(self.embedding.weight)

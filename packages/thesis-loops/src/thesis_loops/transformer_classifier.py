@@ -15,7 +15,7 @@ from thesis_loops.classification import (
     model_section,
     train_network,
 )
-from thesis_loops.config import ClassifierSection, check_config
+from thesis_loops.config import ClassifierSection, ClassifierTrainer, check_config
 from thesis_loops.engine.distributed import together
 from thesis_loops.engine.ranks import n_ranks
 from thesis_loops.engine.run import open_run
@@ -52,12 +52,26 @@ def build_model(
 ) -> TransformerClassifier:
     """The model for these events, with its normalisation set from the training split."""
     options = model_section(section, TransformerConfig)
-    if options.kan.grid_update_freq and n_ranks() > 1:
-        raise ConfigError(
-            "several processes can't fit one grid: each sees events of its own",
-            key="classifier.model.kan.grid_update_freq",
-            found=options.kan.grid_update_freq,
-            expected="0 under torchrun",
-        )
+    if options.kan.grid_update_freq:
+        _check_grids(section.trainer, options.kan.grid_update_freq)
     config = ClassifierSpec(model=options, globals=section.globals, norm=events.norm)
     return build_classifier(TransformerClassifier, config, events, data)
+
+
+def _check_grids(trainer: ClassifierTrainer, freq: int) -> None:
+    """Grids that move go with neither several processes nor an average over different grids."""
+    key = "classifier.model.kan.grid_update_freq"
+    if n_ranks() > 1:
+        raise ConfigError(
+            "several processes can't fit one grid: each sees events of its own",
+            key=key,
+            found=freq,
+            expected="0 under torchrun",
+        )
+    if trainer.ema_decay is not None:
+        raise ConfigError(
+            "coefficients of splines can't be averaged while their grid moves",
+            key=key,
+            found=freq,
+            expected="0 with classifier.trainer.ema_decay",
+        )

@@ -57,6 +57,8 @@ class Job:
         Number of training batches in an epoch.
     metrics : callable
         Per-event outputs of an epoch by name -> metrics by name.
+    first_candidate : int
+        Epoch from which on one can be the best, and early stopping counts.
     begin_epoch : callable
         (epoch, step) -> None, before the first step of an epoch, or before the one it goes on with.
     end_epoch : callable
@@ -70,6 +72,7 @@ class Job:
     val_batches: Callable[[], Iterable[Any]]
     steps_per_epoch: int
     metrics: Metrics
+    first_candidate: int = 0
     begin_epoch: Callable[[int, int], None] = lambda epoch, step: None
     end_epoch: Callable[[int], None] = lambda epoch: None
 
@@ -182,7 +185,8 @@ class _Fit:
             arrays = validation.arrays()
             whole = self.tally.over_ranks()
             result = distributed.from_rank_zero(partial(self._judge, whole, validation, arrays))
-            is_best = self.stopping.update(self.epoch, result.val_loss)
+            counts = self.epoch >= self.job.first_candidate
+            is_best = counts and self.stopping.update(self.epoch, result.val_loss)
             if is_best:
                 self.run.checkpoints.keep_best(model_payload(self.job.model))
             distributed.from_rank_zero(partial(self.job.end_epoch, self.epoch))
