@@ -1,5 +1,6 @@
 """Every experiment of `configs/` runs: each of its points on 50 events, one epoch long."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,14 @@ def rows_of(run_dir: str | Path) -> tuple[int, ...]:
     return tuple(read_scores(run_dir, "test").process.tolist())
 
 
+def config_of(run_dir: str | Path) -> str:
+    """What the run was trained with, without its own place and number."""
+    config = json.loads((Path(run_dir) / "facts" / "config.json").read_text())
+    return json.dumps(
+        {key: config[key] for key in config.keys() - {"run_dir", "job_id"}}, sort_keys=True
+    )
+
+
 @pytest.mark.parametrize("name", sorted(set(EXPERIMENTS) - OF_OPTUNA))
 def test_runs_dry(name, events, tmp_path):
     quick = QUICK if name in OF_TREES else (*QUICK, *ONE_EPOCH)
@@ -53,7 +62,9 @@ def test_runs_dry(name, events, tmp_path):
     points = sweep_progress(sweep_in(tmp_path))
     assert {point.state for point in points} == {"complete"}
     assert points
-    assert len({rows_of(point.point.run_dir) for point in points}) == 1  # of the same test events
+    folders = [point.point.run_dir for point in points]
+    assert len({rows_of(folder) for folder in folders}) == 1  # of the same test events
+    assert len({config_of(folder) for folder in folders}) == len(folders)
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

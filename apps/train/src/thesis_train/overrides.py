@@ -48,7 +48,15 @@ def normalise(arguments: list[str]) -> list[str]:
             kept.append(f"+{override}")  # "++" sets what is there and adds what is not
         else:
             kept.append(override)
-    return flags + kept
+    return flags + experiment_first(kept)
+
+
+def experiment_first(words: list[str]) -> list[str]:
+    """Overrides of a job with its experiment in front: what a sweep varies changes the experiment.
+
+    Hydra merges groups that are added in the order of their overrides, the last one on top.
+    """
+    return sorted(words, key=lambda word: not word.startswith("+classifier/experiment="))
 
 
 def as_typed(overrides: Any) -> list[str]:

@@ -29,7 +29,7 @@ from thesis_train.application import compose_sweep, open_hydra
 from thesis_train.directories import job_directory
 from thesis_train.job import check_own_directory, run_job
 from thesis_train.launching import failure_of, failure_to_compose, launch, opened_launcher, quoted
-from thesis_train.overrides import as_typed
+from thesis_train.overrides import as_typed, experiment_first
 from thesis_train.ranks import refuse_several
 from thesis_train.stopping import asked_to_stop
 from thesis_train.summary import work_in
@@ -202,7 +202,8 @@ def _grid(hydra: Hydra, config: DictConfig) -> tuple[Point, ...]:
     sweeper: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=False)
     swept = [f"{key}={value}" for key, value in (sweeper["params"] or {}).items()]
     parser = OverridesParser.create(config_loader=hydra.config_loader)
-    parsed = parser.parse_overrides([*swept, *as_typed(config.hydra.overrides.task)])
+    words = experiment_first([*swept, *as_typed(config.hydra.overrides.task)])
+    parsed = parser.parse_overrides(words)
     (batch,) = BasicSweeper.split_arguments(parsed, max_batch_size=None)
     sweep_dir = config.hydra.sweep.dir
     return tuple(
