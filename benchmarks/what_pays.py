@@ -4,7 +4,7 @@
 
 One row for each value of COLUMN (an axis or an override of the sweeps) with the mean and spread
 over seeds, 4t against all others, on validation and test; then the paired difference to the runs
-of --base on the same test events. Sweeps without the column (boosted trees) give rows of their own.
+of --base on the same test events. Sweeps without the column (MLP, boosted trees) give rows of their own.
 """
 
 import argparse
@@ -96,7 +96,8 @@ def row_name(run: Mapping[str, object], by: str) -> str:
     """The column, or for boosted trees their table."""
     if isinstance(run.get(by), str):
         return str(run[by])
-    return f"{run['model_family']} {run['features']}" if "features" in run else str(by)
+    family = str(run["model_family"])
+    return f"{family} {run['features']}" if "features" in run else family
 
 
 def print_values(runs: Mapping[str, Sequence[Trained]]) -> None:
