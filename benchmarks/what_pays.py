@@ -4,7 +4,8 @@
 
 One row for each value of COLUMN (an axis or an override of the sweeps) with the mean and spread
 over seeds, 4t against all others, on validation and test; then the paired difference to the runs
-of --base on the same test events. Sweeps without the column (MLP, boosted trees) give rows of their own.
+of --base on the same test events. Sweeps without the column (MLP, boosted trees) give rows of
+their own.
 """
 
 import argparse
