@@ -60,14 +60,9 @@ class Blocks:
         return sum(n * length**2 for n, length in self.sizes)
 
     @cached_property
-    def event(self) -> Tensor:
-        """[N] event of each token."""
-        return self.packing.index // self.packing.mask.shape[1]
-
-    @cached_property
     def slot(self) -> Tensor:
         """[N] slot of each token."""
-        return self._first_slot[self.event] + self._rank
+        return self._first_slot[self.packing.event] + self._rank
 
     @cached_property
     def token(self) -> Tensor:
@@ -84,18 +79,18 @@ class Blocks:
 
     def pair(self, first_token: Tensor, second_token: Tensor) -> Tensor:
         """[P] place of pairs of packed tokens of one event among all `n_pairs`."""
-        event = self.event[first_token]
+        event = self.packing.event[first_token]
         row = self._rank[first_token] * self._width[event]
         return self._first_pair[event] + row + self._rank[second_token]
 
     def first_row(self, heads: int) -> Tensor:
         """[N] place of each token in the first of `heads` rows of slots that each event has."""
-        return self._first_slot[self.event] * heads + self._rank
+        return self._first_slot[self.packing.event] * heads + self._rank
 
     @cached_property
     def token_width(self) -> Tensor:
         """[N] slots that the event of each token has."""
-        return self._width[self.event]
+        return self._width[self.packing.event]
 
     def split_slots(self, values: Tensor) -> list[Tensor]:
         """[n_slots, ...] -> [n, length, ...] of each block."""
@@ -120,8 +115,8 @@ class Blocks:
 
     @cached_property
     def _rank(self) -> Tensor:
-        tokens = torch.arange(len(self.event), device=self.event.device)
-        return tokens - self._first_token[self.event]
+        tokens = torch.arange(len(self.packing.event), device=self.packing.event.device)
+        return tokens - self._first_token[self.packing.event]
 
     @cached_property
     def _width(self) -> Tensor:

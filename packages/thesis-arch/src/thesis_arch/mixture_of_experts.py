@@ -91,8 +91,7 @@ class MixtureOfExperts(Penalised):
                 probabilities = self._probabilities(tokens)
             else:
                 of_events = self._probabilities(mean_pooling(tokens, packing))
-                event = packing.index // packing.mask.shape[1]
-                probabilities = of_events.index_select(0, event)
+                probabilities = of_events.index_select(0, packing.event)
         return Routes(probabilities, probabilities.topk(self.config.top_k, dim=1).indices)
 
     def take_penalty(self) -> Tensor | None:

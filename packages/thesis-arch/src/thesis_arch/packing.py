@@ -5,6 +5,7 @@ feed-forwards, dropout) work on the packed tokens [N, D]; only attention spreads
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -29,6 +30,11 @@ class Packing:
     @classmethod
     def of(cls, mask: Tensor) -> "Packing":
         return cls(mask, mask.reshape(-1).nonzero().squeeze(1))
+
+    @cached_property
+    def event(self) -> Tensor:
+        """[N] event of each token."""
+        return self.index // self.mask.shape[1]
 
     def pack(self, padded: Tensor) -> Tensor:
         """[B, S, ...] -> [N, ...]."""

@@ -50,10 +50,10 @@ class EventObjects:
         """[B, T], True where there is an object."""
         return self.packing.mask
 
-    @cached_property
+    @property
     def event(self) -> Tensor:
         """[n] event of each object."""
-        return self.packing.index // self.mask.shape[1]
+        return self.packing.event
 
     @cached_property
     def momenta(self) -> FourMomentum:

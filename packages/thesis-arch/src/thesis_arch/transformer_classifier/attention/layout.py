@@ -75,7 +75,7 @@ class AttentionLayout:
             biases = [own + added for own, added in zip(biases, physics, strict=True)]
         rows = HeadRows.of(blocks, n_maps) if device.type == "cpu" else None
         if query_scale is not None:
-            query_scale = with_spare_rows(query_scale[blocks.event])
+            query_scale = with_spare_rows(query_scale[blocks.packing.event])
         return cls(blocks, tuple(biases), rows, rotation, query_scale)
 
 
