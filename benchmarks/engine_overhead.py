@@ -26,7 +26,6 @@ import torch
 from thesis_data.events import EventBatch
 from thesis_data.loading import EventData, load_events
 from thesis_loops.classification import (
-    begin_facts,
     classification_job,
     classifier_sections,
     evaluation_output,
@@ -37,6 +36,7 @@ from thesis_loops.engine.fit import Job, fit
 from thesis_loops.engine.optimisation import StepOutput
 from thesis_loops.engine.run import Run, open_run
 from thesis_loops.engine.seeds import seed_step
+from thesis_loops.starting import begin_facts
 from thesis_loops.transformer_classifier import build_model
 from thesis_train.config import compose
 

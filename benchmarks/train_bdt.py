@@ -27,13 +27,12 @@ from thesis_data.synthetic.dataset import write_toy_dataset
 from thesis_loops.bdt_classifier import make_sample
 from thesis_loops.boosting import Boosting, Sample, boost
 from thesis_loops.classification import (
-    begin_facts,
     boosting_sections,
-    build_classifier,
     epoch_metrics,
 )
 from thesis_loops.config import RunConfig, check_config
 from thesis_loops.engine.run import open_run
+from thesis_loops.starting import begin_facts, build_for_events
 from thesis_train import compose
 
 OPTIONS = ("max_depth", "learning_rate", "subsample", "colsample_bytree", "min_child_weight",
@@ -77,7 +76,7 @@ def compare(config: RunConfig, data: EventData, repeats: int, followed: list[str
     spec = BDTSpec(model=section.model, globals=section.globals)
     ratios = []
     for _ in range(repeats):
-        model = build_classifier(BoostedTrees, spec, events, data)
+        model = build_for_events(BoostedTrees, spec, events, data)
 
         def samples(model: BoostedTrees = model) -> tuple[Sample, Sample]:
             made = (make_sample(model, split, 4096) for split in (data.train, data.val))

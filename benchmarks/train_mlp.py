@@ -33,7 +33,6 @@ from thesis_data.loading import EventData, load_events
 from thesis_data.synthetic.config import ToyConfig
 from thesis_data.synthetic.dataset import write_toy_dataset
 from thesis_loops.classification import (
-    build_classifier,
     classifier_sections,
     model_section,
     training_output,
@@ -42,6 +41,7 @@ from thesis_loops.config import ClassifierSection, ClassifierTrainer, RunConfig,
 from thesis_loops.engine.numerics import Numerics
 from thesis_loops.engine.optimisation import GradientUpdate, StepOutput
 from thesis_loops.engine.seeds import seed_step
+from thesis_loops.starting import build_for_events
 from thesis_train import compose
 
 SLOTS = 18
@@ -122,7 +122,7 @@ def build(section: ClassifierSection, events: DataConfig, data: EventData) -> ML
     layers = model_section(section, MLPConfig)
     spec = MLPSpec(model=layers, globals=section.globals, norm=events.norm)
     torch.manual_seed(0)
-    return build_classifier(MLPClassifier, spec, events, data)
+    return build_for_events(MLPClassifier, spec, events, data)
 
 
 def main() -> None:

@@ -41,7 +41,8 @@ SIZES = {  # dim, depth, heads, mlp_dim and the parameters of the encoder blocks
 def missing_keys(model: type[BaseModel], section: dict[str, Any], path: str = "") -> list[str]:
     """Fields of `model` that the composed config does not spell out."""
     missing = []
-    for name, field in model.model_fields.items():
+    for own_name, field in model.model_fields.items():
+        name = field.alias or own_name
         key = f"{path}{name}"
         if name not in section:
             missing.append(key)
@@ -64,7 +65,7 @@ def accepts(model: type[BaseModel], section: dict[str, Any]) -> bool:
 def test_keys_and_fields_are_the_same(loop):
     composed = OmegaConf.to_container(compose([f"loop={loop}"]), resolve=True)
     check_config(composed)  # no key that nobody reads
-    sections_of_other_loops = {"classifier", "general", "simple"} - composed.keys()
+    sections_of_other_loops = {"classifier", "phase1", "general", "simple"} - composed.keys()
     assert set(missing_keys(RunConfig, composed)) == sections_of_other_loops
 
 
@@ -118,6 +119,14 @@ def test_sizes(size):
         (["data=h5_tokens", "data.path=[a.h5,b.h5]"], "data.path", ("a.h5", "b.h5")),
         (["data=h5_tokens", "data.path=part_*.h5"], "data.path", "part_*.h5"),
         (["data=h5_tokens", "data.path='part_[12].h5'"], "data.path", "part_[12].h5"),
+        (["loop=ae", "phase1/encoder=gnn"], "phase1.encoder.enc_hidden", (128, 128)),
+        (["loop=ae", "phase1/latent_space=linear"], "phase1.latent_space.latent_dim", 32),
+        (["loop=ae", "phase1.latent_space.codebook_size=64"], "phase1.latent_space.beta", 0.25),
+        (["loop=ae", "phase1.anomaly.background='2,3'"], "phase1.anomaly.background", (2, 3)),
+        (["loop=ae"], "data.norm", "log_zscore"),
+        (["loop=ae", "data=h5_tokens", "data.path=x.h5"], "data.norm", "log_zscore"),
+        (["loop=gan_ae", "phase1/encoder=mlp"], "phase1.discriminator.hidden", (64, 64)),
+        (["loop=diffusion_ae"], "phase1.decoder.prediction", "v"),
         (["loop=test_mlp"], "data.kind", "toy_regression"),
         (["loop=test_mlp", "data.task=binary"], "data.task", "binary"),
         (

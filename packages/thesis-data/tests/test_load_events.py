@@ -50,6 +50,19 @@ def test_processes_outside_the_task_are_left_out(datasets, write):
     )
 
 
+def test_only_some_processes_of_the_task(datasets, write):
+    arrays = datasets()
+    config = DataConfig(path=str(write(arrays)))
+    data = load_events(config, only=(3, 5))
+    kept = np.flatnonzero(np.isin(arrays["Y_train"], [3, 5]))
+    assert data.train.row.tolist() == kept.tolist()
+    assert set(data.train.label.tolist()) == {0}
+    assert data.class_names == ("ttH+ttW+ttWW+ttZ", "4t")  # what the numbers mean stays
+    four_tops = DataConfig(path=config.path, classifier={"selected_labels": "1,2"})
+    with pytest.raises(DataError, match=r"no class with label 3"):
+        load_events(four_tops, only=(1, 3))
+
+
 def test_only_the_splits_asked_for_are_read(datasets, write):
     path = write(datasets(), X_train=None, Y_train=None)
     assert list(load(path, splits=("val",)).splits) == ["val"]

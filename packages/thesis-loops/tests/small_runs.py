@@ -16,6 +16,14 @@ def options(name: str, group: str = "model", **changes: Any) -> dict[str, Any]:
     return OmegaConf.to_container(OmegaConf.merge(config, changes))  # type: ignore[return-value]
 
 
+def part(group: str, name: str, **changes: Any) -> dict[str, Any]:
+    """A part of an autoencoder as `configs/` has it, but for these changes."""
+    folder = CONFIGS / "phase1" / group
+    own = OmegaConf.load(folder / f"{name}.yaml")
+    shared = [OmegaConf.load(folder / f"{n}.yaml") for n in own.pop("defaults", [])[:-1]]
+    return OmegaConf.to_container(OmegaConf.merge(*shared, own, changes))  # type: ignore[return-value]
+
+
 TRAINER: dict[str, Any] = {
     "epochs": 3,
     "batch_size": 32,
@@ -105,6 +113,46 @@ MLP: dict[str, Any] = {
     | {"model": options("mlp_classifier", hidden_sizes=[16, 8])},
 }
 
+AE: dict[str, Any] = {
+    "loop": "ae",
+    "objective": "best_val_loss",
+    "data": {
+        "kind": "events",
+        "norm": "log_zscore",
+        "augment": {"phi_rotation": True, "eta_flip": True},
+    },
+    "phase1": {
+        "encoder": part("encoder", "mlp", enc_hidden=[16], dropout=0.1),
+        "latent_space": part("latent_space", "vq", latent_dim=4, codebook_size=16),
+        "decoder": part("decoder", "mlp", dec_hidden=[16]),
+        "anomaly": part("anomaly", "default"),
+        "trainer": TRAINER,
+    },
+}
+
+GAN_AE: dict[str, Any] = AE | {
+    "loop": "gan_ae",
+    "phase1": AE["phase1"]
+    | {
+        "encoder": part("encoder", "gnn", enc_hidden=[12]),
+        "decoder": part("decoder", "gnn", dec_hidden=[12]),
+        "discriminator": part("discriminator", "default", hidden=[12]),
+        "trainer": TRAINER
+        | {"adversarial": {"weight": 0.1, "adaptive": True, "start_epoch": 0, "lr": 1e-3}},
+    },
+}
+
+DIFFUSION_AE: dict[str, Any] = AE | {
+    "loop": "diffusion_ae",
+    "phase1": AE["phase1"]
+    | {
+        "encoder": part("encoder", "transformer", dim=8, depth=1, heads=2, mlp_dim=8),
+        "decoder": part(
+            "decoder", "denoiser", dim=8, depth=1, heads=2, mlp_dim=8, sampling_steps=2
+        ),
+    },
+}
+
 BDT: dict[str, Any] = {
     "loop": "bdt_classifier",
     "objective": "best_val_auroc",
@@ -132,8 +180,18 @@ STREAMED: dict[str, Any] = {
 }
 
 # Those that `fit` trains, and the one that does without.
-LOOPS = {"test_mlp": TEST_MLP, "transformer_classifier": TRANSFORMER, "mlp_classifier": MLP}
+LOOPS = {
+    "test_mlp": TEST_MLP,
+    "transformer_classifier": TRANSFORMER,
+    "mlp_classifier": MLP,
+    "ae": AE,
+    "gan_ae": GAN_AE,
+    "diffusion_ae": DIFFUSION_AE,
+}
 TRAINER_OF = {
+    "ae": "phase1.trainer",
+    "gan_ae": "phase1.trainer",
+    "diffusion_ae": "phase1.trainer",
     "test_mlp": "general.trainer",
     "transformer_classifier": "classifier.trainer",
     "mlp_classifier": "classifier.trainer",

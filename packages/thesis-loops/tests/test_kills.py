@@ -18,6 +18,12 @@ VARIANTS = {
 }
 
 
+@pytest.fixture(params=["test_mlp", "transformer_classifier", "mlp_classifier", "gan_ae"])
+def loop(request):
+    """One loop of each kind: other autoencoders are updated as classifiers are."""
+    return request.param
+
+
 @pytest.fixture
 def survives(config, train, tmp_path):
     """`survives(loop, prepare, steps, **changes)`: kill, resume, kill later, … until it ends."""

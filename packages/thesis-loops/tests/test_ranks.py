@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ranks import kept_files, results_of, start_ranks, wait_for_an_epoch
-from small_runs import STOPPING, events_of, numbers_of
+from small_runs import STOPPING, events_of, numbers_of, part
 from thesis_facts.check import check_run
 from thesis_facts.events import read_outline
 from thesis_facts.scores import read_scores
@@ -22,6 +22,10 @@ ALONE = {
         "classifier__model__dropout": 0.0,
         "classifier__model__attention__dropout": 0.0,
         "trainer__class_weights": "balanced",
+    },
+    "ae": {
+        "phase1__encoder__dropout": 0.0,
+        "phase1__latent_space": part("latent_space", "linear", latent_dim=4),
     },
 }
 
@@ -65,6 +69,21 @@ def test_two_ranks_end_where_one_process_does(config, configs, train, tmp_path):
         for f in ("alone", "ranks")
     ]
     np.testing.assert_allclose(*logits, atol=2e-4)
+
+
+def test_two_ranks_share_one_codebook(config, tmp_path):
+    """Places of the codes and their replacements are drawn, so the numbers are not those of one."""
+    cfg = config("ae", run_dir=str(tmp_path / "run"), trainer__batch_size=33)
+    of_rank_zero, of_rank_one = results_of(start_ranks([cfg]))
+    assert of_rank_zero == of_rank_one
+    histories = events_of(tmp_path / "run")[-1]["histories"]
+    assert histories["val_codes_used"][-1] >= 12
+    assert histories["val_loss"][-1] < histories["val_loss"][0]
+    # 240 events in batches of 239: the last one has an event for one of the two
+    processes = start_ranks([config("ae", trainer__batch_size=239)])
+    said = [process.communicate(timeout=60)[1] for process in processes]
+    assert all(process.returncode for process in processes)
+    assert "no event for some process" in said[0]
 
 
 @pytest.fixture

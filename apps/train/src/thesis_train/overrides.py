@@ -14,7 +14,11 @@ ADDED_GROUPS = (
     "classifier/mlp_size",
     "classifier/bdt_size",
     "classifier/variant",
+    "phase1/experiment",
+    "phase1/variant",
 )
+
+_EXPERIMENTS = ("+classifier/experiment=", "+phase1/experiment=")
 
 # Keys that only move into another; Hydra refuses what is not in the config without a "+".
 OLDER_KEYS = ("data.sort_tokens_by", "data.shuffle_tokens")
@@ -56,7 +60,7 @@ def experiment_first(words: list[str]) -> list[str]:
 
     Hydra merges groups that are added in the order of their overrides, the last one on top.
     """
-    return sorted(words, key=lambda word: not word.startswith("+classifier/experiment="))
+    return sorted(words, key=lambda word: not word.startswith(_EXPERIMENTS))
 
 
 def as_typed(overrides: Any) -> list[str]:

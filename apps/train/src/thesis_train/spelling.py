@@ -74,7 +74,8 @@ def _check_key(key: str) -> None:
     models: list[Any] = [RunConfig]
     parts = key.split(".")
     for end, part in enumerate(parts, start=1):
-        fields = [m.model_fields[part] for m in models if part in m.model_fields]
+        known = [item for model in models for item in model.model_fields.items()]
+        fields = [field for name, field in known if part == (field.alias or name)]
         if not fields:
             mistake = {"type": "extra_forbidden", "loc": tuple(parts[:end]), "msg": ""}
             raise explain(SimpleNamespace(errors=lambda found=mistake: [found]), RunConfig)

@@ -9,13 +9,15 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 _ARCHIVE = b"PK\x03\x04"  # what a file of torch begins with
 
 # What a checkpoint may name. Nothing outside this dict is ever imported on a file's word.
 ARCHITECTURES = {
+    "autoencoder": "thesis_arch.autoencoder.model:Autoencoder",
     "bdt_classifier": "thesis_arch.baselines.bdt:BoostedTrees",
+    "diffusion_autoencoder": "thesis_arch.autoencoder.diffusion.model:DiffusionAutoencoder",
     "mlp_classifier": "thesis_arch.baselines.mlp:MLPClassifier",
     "simple_mlp": "thesis_arch.simple.mlp:SimpleMLP",
     "transformer_classifier": "thesis_arch.transformer_classifier.classifier:TransformerClassifier",
@@ -64,20 +66,38 @@ def build_model(payload: dict[str, Any], source: str = "checkpoint") -> nn.Modul
         raise CheckpointError(
             f"{source}: found architecture {name!r}, but expected one of {sorted(ARCHITECTURES)}"
         )
-    module, attribute = ARCHITECTURES[name].split(":")
-    architecture = getattr(import_module(module), attribute)
     try:
-        config = architecture.config_class.model_validate(payload["config"])
-        spec = architecture.spec_class(
-            **{k: tuple(v) if isinstance(v, list) else v for k, v in payload["spec"].items()}
-        )
-        model = architecture(config, spec)
+        config = find_architecture(name).config_class.model_validate(payload["config"])
+        model = build_untrained(name, config, payload["spec"])
         model.load_state_dict(payload["weights"])
     except (AttributeError, KeyError, TypeError, RuntimeError, ValueError) as error:
         raise CheckpointError(
             f"{source}: the model in it does not fit its config: {error}"
         ) from error
     return model.eval()
+
+
+def build_untrained(name: str, config: Any, spec: dict[str, Any]) -> nn.Module:
+    """A model of `ARCHITECTURES` with the weights that it begins with.
+
+    Parameters
+    ----------
+    name : str
+        Of the architecture.
+    config
+        Checked config of the model.
+    spec : dict
+        Fields of its spec, as `model_payload` writes them.
+    """
+    architecture = find_architecture(name)
+    fields = {k: tuple(v) if isinstance(v, list) else v for k, v in spec.items()}
+    return architecture(config, architecture.spec_class(**fields))
+
+
+def find_architecture(name: str) -> Any:
+    """The class of a model in `ARCHITECTURES`."""
+    module, attribute = ARCHITECTURES[name].split(":")
+    return getattr(import_module(module), attribute)
 
 
 def load_model(path: str | Path, device: str | torch.device = "cpu") -> nn.Module:

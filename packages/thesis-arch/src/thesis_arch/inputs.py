@@ -66,6 +66,17 @@ class ObjectInputs(Observer):
         phi = cont[:, self.angle, None]
         return torch.cat([features, phi.sin(), phi.cos()], dim=-1)
 
+    def invert(self, features: Tensor) -> Tensor:
+        """[N, n_features] -> [N, F] in GeV and rad; phi in (-pi, pi]."""
+        linear = features[:, : len(self.linear_columns)] * self.standardise.std
+        linear = linear + self.standardise.mean
+        if self.log_columns:
+            linear[:, self.log_columns] = linear[:, self.log_columns].exp()
+        columns = dict(zip(self.linear_columns, linear.unbind(-1), strict=True))
+        if self.angle is not None:
+            columns[self.angle] = torch.atan2(features[:, -2], features[:, -1])
+        return torch.stack([columns[column] for column in sorted(columns)], dim=-1)
+
     def _linear(self, cont: Tensor) -> Tensor:
         columns = cont[:, self.linear_columns]
         if self.log_columns:
@@ -92,6 +103,11 @@ class MetInputs(Observer):
         """[B, 2] -> magnitude [B, 1], direction [B, 2]."""
         phi = globals_[:, 1:]
         return self.standardise(globals_[:, :1].log1p()), torch.cat([phi.sin(), phi.cos()], dim=-1)
+
+    def invert(self, magnitude: Tensor, direction: Tensor) -> Tensor:
+        """Magnitude [B, 1] and direction [B, 2] -> [B, 2] MET (GeV), METphi in (-pi, pi]."""
+        met = (magnitude * self.standardise.std + self.standardise.mean).expm1().clamp_min(0)
+        return torch.cat([met, torch.atan2(direction[:, :1], direction[:, 1:])], dim=-1)
 
 
 def require_met(spec: DataSpec) -> None:

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from thesis_arch.frozen import own_modules
+
 
 class OneHotIds(nn.Module):
     """A column for each id.
@@ -72,4 +74,4 @@ def build_ids(mode: str, num_types: int, width: int) -> OneHotIds | FixedRandomI
 
 def id_embedding(model: nn.Module) -> nn.Embedding | None:
     """The learned vectors of object ids in a model; None where ids enter otherwise."""
-    return next((m.embedding for m in model.modules() if isinstance(m, LearnedIds)), None)
+    return next((m.embedding for m in own_modules(model) if isinstance(m, LearnedIds)), None)

@@ -74,8 +74,11 @@ def read_catalogue(
     config: DataConfig,
     layout: Layout,
     require_labels: bool,
+    only: Sequence[int] | None = None,
 ) -> Catalogue:
     """Look into each file: shapes, labels and weights, but no event.
+
+    With `only`, events of other processes take no part.
 
     Raises
     ------
@@ -96,6 +99,8 @@ def read_catalogue(
     if len(process) == 0:
         raise DataError(f"the {split} split of {where} is empty", key=f"data.datasets.x_{split}")
     task = build_task(config.classifier)
+    if only is not None:
+        task = task.only(only)
     table = task.table.copy()
     table[0] = UNLABELLED
     chosen = (table != OUTSIDE)[process]

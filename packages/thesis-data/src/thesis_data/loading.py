@@ -70,7 +70,10 @@ class EventData:
 
 
 def load_events(
-    config: DataConfig, splits: Sequence[str] = SPLITS, require_labels: bool = True
+    config: DataConfig,
+    splits: Sequence[str] = SPLITS,
+    require_labels: bool = True,
+    only: Sequence[int] | None = None,
 ) -> EventData:
     """Read the splits, keep the events of the task, put their objects in order.
 
@@ -83,10 +86,14 @@ def load_events(
         Which of train, val, test; the others are not read.
     require_labels : bool
         Scoring takes events whose label dataset is missing (with label -1); training never does.
+    only : sequence of int or None
+        Process labels of the events to read; the classes stay those of the task.
     """
     files = ensure_dataset(config)
     layout = find_layout(config, files)
-    loaded = {name: _load_split(files, name, config, layout, require_labels) for name in splits}
+    loaded = {
+        name: _load_split(files, name, config, layout, require_labels, only) for name in splits
+    }
     class_names = build_task(config.classifier).class_names
     vocab_size = len(layout.vocabulary) if layout.vocabulary else None
     return EventData(loaded, class_names, config.cont_features, config.n_tokens, vocab_size)
@@ -98,9 +105,10 @@ def _load_split(
     config: DataConfig,
     layout: Layout,
     require_labels: bool,
+    only: Sequence[int] | None,
 ) -> Split:
     """The events themselves where they fit into the budget, else what streams them."""
-    catalogue = read_catalogue(files, split, config, layout, require_labels)
+    catalogue = read_catalogue(files, split, config, layout, require_labels, only)
     reader = EventReader(catalogue, layout, config.cont_features, config.token_order, config.seed)
     budget = int(config.memory_budget_gib * 2**30)
     if len(catalogue) * reader.event_bytes <= budget:

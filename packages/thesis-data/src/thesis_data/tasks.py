@@ -1,6 +1,7 @@
 """From process labels to the classes that a model tells apart."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,10 +28,28 @@ class Task:
     class_names: tuple[str, ...]
     table: np.ndarray
 
+    def only(self, labels: Sequence[int]) -> "Task":
+        """The same classes with the events of these processes alone.
+
+        Raises
+        ------
+        DataError
+            A process takes no part in the task.
+        """
+        left_out = [label for label in labels if self.table[label] == OUTSIDE]
+        if left_out:
+            raise DataError(
+                "processes to learn from take no part in the task",
+                key="data.classifier",
+                found=f"no class with label {' or '.join(map(str, left_out))}",
+            )
+        kept = np.isin(np.arange(len(self.table)), labels)
+        return replace(self, table=np.where(kept, self.table, OUTSIDE))
+
     def check_all_present(self, counts: np.ndarray, split: str, path: str) -> None:
-        """Refuse a split in which a class has no event ([C] events of each)."""
+        """Refuse a split in which a class that takes part has no event ([C] events of each)."""
         for name, count, labels in zip(self.class_names, counts, self._labels(), strict=True):
-            if count == 0:
+            if count == 0 and labels:
                 raise DataError(
                     f"class {name!r} has no event in the {split} split of {path}",
                     key="data.classifier",

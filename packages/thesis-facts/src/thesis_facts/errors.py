@@ -107,7 +107,9 @@ def _explain_one(item: Mapping[str, Any], model: Any, prefix: str) -> ConfigErro
     if kind == "missing":
         return ConfigError("missing key", key=key, do="give it a value")
     if kind.startswith("union_tag_"):  # one key says which of several sections this is
-        key, context = _join(key, item["ctx"]["discriminator"].strip("'")), item["ctx"]
+        context = item["ctx"]
+        spellings = context["discriminator"].split(" | ")  # of a field with an alias: that is last
+        key = _join(key, spellings[-1].strip("'"))
         if kind == "union_tag_not_found":
             return ConfigError("missing key", key=key, do="give it a value")
         expected = f"one of {context['expected_tags']}"
@@ -162,7 +164,12 @@ def _field_name(model: Any, part: object) -> str | None:
 
 
 def _names(models: list[Any]) -> list[str]:
-    return [name for model in models for name in model.model_fields]
+    return [_spelled(name, field) for model in models for name, field in model.model_fields.items()]
+
+
+def _spelled(name: str, field: Any) -> str:
+    """As a configuration spells the key of a field."""
+    return getattr(field, "alias", None) or name
 
 
 def _models_in(annotation: Any) -> Iterator[Any]:
@@ -195,7 +202,7 @@ def _nearest(key: str, siblings: list[str], model: Any, prefix: str) -> str:
 
 def _all_keys(model: Any, prefix: str, above: tuple[Any, ...] = ()) -> Iterator[str]:
     for name, field in model.model_fields.items():
-        key = _join(prefix, name)
+        key = _join(prefix, _spelled(name, field))
         yield key
         for inner in _models_in(field.annotation):
             if inner not in above:  # a model may hold itself

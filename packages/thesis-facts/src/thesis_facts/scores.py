@@ -6,40 +6,30 @@ it, and names its format and version. Arrays that a file lacks were unknown when
 
 from __future__ import annotations
 
-import re
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from thesis_facts.durable import StrPath
 from thesis_facts.errors import RunError
 from thesis_facts.metrics import softmax
-from thesis_facts.writers import StrPath, write_atomic
+from thesis_facts.score_archive import (
+    checked_array,
+    checked_columns,
+    columns_in,
+    read_archive,
+    write_archive,
+)
 
 FORMAT = "thesis-scores"
 VERSION = 1
 
 OPTIONAL = ("process", "weights", "embeddings")
-COLUMN = "column."  # prefix, in the file, of the names that the caller chose
-_NAME = re.compile(r"[\w.+-]+")
-_KINDS = {"f": "floats", "i": "integers", "u": "unsigned integers", "b": "booleans"}
-_SCORE_AGAIN = "score the split again: the file is truncated, damaged or of another kind"
-# what NumPy raises for archives that are damaged or never were score files
-_UNREADABLE = (
-    OSError,
-    ValueError,
-    TypeError,
-    EOFError,
-    KeyError,
-    NotImplementedError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,9 +58,9 @@ class Scores:
     def __post_init__(self) -> None:
         object.__setattr__(self, "class_names", tuple(str(name) for name in self.class_names))
         n_classes = len(self.class_names)
-        logits = _checked("logits", self.logits, (None, n_classes), "f")
+        logits = checked_array("logits", self.logits, (None, n_classes), "f")
         n_events = len(logits)
-        labels = _checked("labels", self.labels, (n_events,), "iu")
+        labels = checked_array("labels", self.labels, (n_events,), "iu")
         if n_events and not 0 <= labels.min() <= labels.max() < n_classes:
             raise RunError(
                 "label outside the classes",
@@ -80,14 +70,16 @@ class Scores:
             )
         arrays = {"logits": logits, "labels": labels}
         if self.process is not None:
-            arrays["process"] = _checked("process", self.process, (n_events,), "iu")
+            arrays["process"] = checked_array("process", self.process, (n_events,), "iu")
         if self.weights is not None:
-            arrays["weights"] = _checked("weights", self.weights, (n_events,), "fiu")
+            arrays["weights"] = checked_array("weights", self.weights, (n_events,), "fiu")
         if self.embeddings is not None:
-            arrays["embeddings"] = _checked("embeddings", self.embeddings, (n_events, None), "f")
+            arrays["embeddings"] = checked_array(
+                "embeddings", self.embeddings, (n_events, None), "f"
+            )
         for key, array in arrays.items():
             object.__setattr__(self, key, array)
-        object.__setattr__(self, "columns", _checked_columns(self.columns, n_events))
+        object.__setattr__(self, "columns", checked_columns(self.columns, n_events))
 
     def __len__(self) -> int:
         return len(self.logits)
@@ -116,12 +108,7 @@ def write_scores(run_dir: StrPath, split: str, scores: Scores) -> Path:
     for key in OPTIONAL:
         if getattr(scores, key) is not None:
             arrays[key] = getattr(scores, key)
-    arrays |= {COLUMN + name: values for name, values in scores.columns.items()}
-
-    def write(file: BinaryIO) -> None:
-        np.savez(file, **arrays)
-
-    return write_atomic(_path(run_dir, split), write)
+    return write_archive(run_dir, split, arrays, scores.columns)
 
 
 def read_scores(
@@ -143,45 +130,11 @@ def read_scores(
     RunError
         If there is no such file, if it is truncated, or if it is none of ours.
     """
-    path = Path(path_or_run_dir) if split is None else _path(path_or_run_dir, split)
-    if not path.is_file():
-        raise _missing(path, split)
-    try:
-        with open(path, "rb") as file:  # NumPy would leave a truncated file open
-            if not zipfile.is_zipfile(file):  # where NumPy would advise to load a pickle
-                raise RunError("not an npz archive", do=_SCORE_AGAIN)
-            file.seek(0)
-            return _scores_of(np.load(file, allow_pickle=False), with_embeddings)
-    except RunError as error:
-        key = f"{path} ({error.key})" if error.key else str(path)
-        raise RunError(
-            error.message, key=key, found=error.found, expected=error.expected, do=error.do
-        ) from error
-    except _UNREADABLE as error:
-        raise RunError(
-            "not a readable score file",
-            key=str(path),
-            found=f"{type(error).__name__} ({error})",
-            do=_SCORE_AGAIN,
-        ) from error
-
-
-def _path(run_dir: StrPath, split: str) -> Path:
-    if not _NAME.fullmatch(split):
-        raise RunError("no name of a split", key="split", found=repr(split))
-    return Path(run_dir) / "scores" / f"{split}.npz"
+    parse = partial(_scores_of, with_embeddings=with_embeddings)
+    return read_archive(path_or_run_dir, split, (FORMAT, VERSION), parse)
 
 
 def _scores_of(archive: Any, with_embeddings: bool) -> Scores:
-    if "format" not in archive:
-        raise RunError("not a score file", expected=f"an npz archive of format {FORMAT}")
-    found = str(archive["format"]), int(archive["version"])
-    if found[0] != FORMAT or not 1 <= found[1] <= VERSION:
-        raise RunError(
-            "unknown score format",
-            found=f"{found[0]} version {found[1]}",
-            expected=f"{FORMAT} up to version {VERSION}",
-        )
     optional = [key for key in OPTIONAL if key in archive]
     if not with_embeddings and "embeddings" in optional:
         optional.remove("embeddings")
@@ -189,58 +142,6 @@ def _scores_of(archive: Any, with_embeddings: bool) -> Scores:
         logits=archive["logits"],
         labels=archive["labels"],
         class_names=tuple(archive["class_names"].tolist()),
-        columns={
-            key.removeprefix(COLUMN): archive[key]
-            for key in archive.files
-            if key.startswith(COLUMN)
-        },
+        columns=columns_in(archive),
         **{key: archive[key] for key in optional},
     )
-
-
-def _missing(path: Path, split: str | None) -> RunError:
-    if split is None:
-        advice = "name the split too" if path.is_dir() else None
-        return RunError("no score file", key=str(path), do=advice)
-    run_dir = path.parent.parent
-    written = sorted(file.stem for file in path.parent.glob("*.npz"))
-    advice = f"written are: {', '.join(written)}" if written else "score the split first"
-    old = f"{split}_scores.pt"
-    if not written and any([*run_dir.glob(old), *run_dir.glob(f"*/{old}")]):
-        advice = (
-            f"{old} of an older system is a torch file, which is not read here: "
-            "score the split again from the checkpoint"
-        )
-    return RunError(f"no scores of split {split}", key=str(path), do=advice)
-
-
-def _checked(key: str, values: Any, shape: tuple[int | None, ...], kinds: str) -> NDArray:
-    """Values as an array of the given shape (None: any length) and kinds of dtype."""
-    array = np.asarray(values)
-    fits = array.ndim == len(shape) and all(
-        expected in (None, length) for expected, length in zip(shape, array.shape, strict=True)
-    )
-    if not fits or array.dtype.kind not in kinds:
-        wanted = ", ".join("any" if length is None else str(length) for length in shape)
-        raise RunError(
-            "wrong scores",
-            key=key,
-            found=f"{array.dtype} of shape {list(array.shape)}",
-            expected=f"{' or '.join(_KINDS[kind] for kind in kinds)} of shape [{wanted}]",
-        )
-    return array
-
-
-def _checked_columns(columns: Mapping[str, Any], n_events: int) -> dict[str, NDArray]:
-    for name in columns:
-        if not _NAME.fullmatch(name):
-            raise RunError(
-                "no name of a column",
-                key="columns",
-                found=repr(name),
-                expected="letters, digits and _ . + -",
-            )
-    return {
-        name: _checked(f"columns.{name}", values, (n_events,), "fiub")
-        for name, values in columns.items()
-    }

@@ -18,9 +18,7 @@ from thesis_facts.errors import ConfigError, DataError
 from thesis_facts.writers import write_json
 from thesis_loops.boosting import Boosting, Sample, boost
 from thesis_loops.classification import (
-    begin_facts,
     boosting_sections,
-    build_classifier,
     class_weights,
     conclude,
     epoch_metrics,
@@ -28,6 +26,7 @@ from thesis_loops.classification import (
 from thesis_loops.config import check_config
 from thesis_loops.engine.ranks import n_ranks
 from thesis_loops.engine.run import Run, open_run
+from thesis_loops.starting import begin_facts, build_for_events
 
 
 def train(cfg: Mapping[str, Any]) -> dict[str, Any]:
@@ -68,7 +67,7 @@ def train(cfg: Mapping[str, Any]) -> dict[str, Any]:
         if run.earlier.results is not None:
             return run.earlier.results
         data = load_events(events)
-        model = build_classifier(BoostedTrees, spec, events, data)
+        model = build_for_events(BoostedTrees, spec, events, data)
         weights = class_weights(data.train.class_counts(data.n_classes), trainer.class_weights)
         job = Boosting(
             model=model,

@@ -1,7 +1,5 @@
 """What all loops share that tell processes apart: sections, facts, loss and its metrics."""
 
-import logging
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -12,11 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from thesis_arch.auxiliary import auxiliary_loss
-from thesis_arch.data_spec import DataSpec
 from thesis_arch.strict import Section
 from thesis_data.batches import eval_batches, steps_per_epoch, train_batches
 from thesis_data.config import AugmentConfig, DataConfig
-from thesis_data.dataset_files import describe_dataset
 from thesis_data.events import EventBatch
 from thesis_data.loading import EventData
 from thesis_facts.errors import ConfigError
@@ -27,8 +23,6 @@ from thesis_loops.config import (
     ClassifierTrainer,
     RunConfig,
 )
-from thesis_loops.engine.distributed import from_rank_zero
-from thesis_loops.engine.earlier import check_same_dataset
 from thesis_loops.engine.fit import Job, fit
 from thesis_loops.engine.optimisation import GradientUpdate, StepOutput
 from thesis_loops.engine.ranks import shard
@@ -36,6 +30,7 @@ from thesis_loops.engine.run import Run
 from thesis_loops.evaluation import Scorer, conclude
 from thesis_loops.interpretability import InterpretabilityWriter
 from thesis_loops.pid_schedule import PidSchedule
+from thesis_loops.starting import begin_facts, events_section
 
 
 class Labelled(Protocol):
@@ -47,17 +42,8 @@ class Labelled(Protocol):
     def weight(self) -> Tensor | None: ...
 
 
-class HasStatistics(Protocol):
-    """A model that takes its normalisation from training batches."""
-
-    def fit_statistics(self, batches: Iterable[EventBatch]) -> None: ...
-
-
-log = logging.getLogger("thesis_loops")
-
 S = TypeVar("S", ClassifierSection, BoostingSection)
 M = TypeVar("M", bound=Section)
-N = TypeVar("N", bound=HasStatistics)
 
 
 def classifier_sections(config: RunConfig) -> tuple[ClassifierSection, DataConfig]:
@@ -100,14 +86,7 @@ def _sections(config: RunConfig, kind: type[S]) -> tuple[S, DataConfig]:
         raise ConfigError("the loop needs a classifier section", key="classifier")
     if not isinstance(config.classifier, kind):
         raise _another_model(config.classifier.model)
-    if not isinstance(config.data, DataConfig):
-        raise ConfigError(
-            "the loop trains on collider events",
-            key="data",
-            found=config.data.kind,
-            do="choose data=synthetic or data=h5_tokens",
-        )
-    return config.classifier, config.data
+    return config.classifier, events_section(config)
 
 
 def _another_model(model: Section) -> ConfigError:
@@ -117,35 +96,6 @@ def _another_model(model: Section) -> ConfigError:
         found=getattr(model, "name", None),
         do="choose the loop of that name, or another classifier/model",
     )
-
-
-def build_classifier(
-    architecture: Callable[[Any, DataSpec], N], config: Section, events: DataConfig, data: EventData
-) -> N:
-    """The model for these events, with its normalisation set from the training split.
-
-    Raises
-    ------
-    ConfigError
-        Options and events do not go together.
-    """
-    spec = DataSpec(
-        n_tokens=data.n_tokens,
-        cont_features=data.cont_features,
-        class_names=data.class_names,
-        has_globals=events.globals.present,
-        vocab_size=data.vocab_size,
-    )
-    try:
-        with warnings.catch_warnings(record=True) as said:
-            warnings.simplefilter("always", UserWarning)
-            model = architecture(config, spec)
-        model.fit_statistics(eval_batches(data.train, 4096))
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
-    for warning in said:  # as a line of the run: Python would print where in the library it arose
-        log.warning(str(warning.message))
-    return model
 
 
 def train_network(
@@ -212,21 +162,6 @@ def classification_job(
         begin_epoch=partial(schedule.begin_epoch, updater),
         end_epoch=writer.end_epoch,
     )
-
-
-def begin_facts(run: Run, model: Scorer, events: DataConfig) -> None:
-    """The model is built: say what it is, how it computes, and which files it learns from.
-
-    Raises
-    ------
-    RunError
-        The run is resumed, and the files are no longer those that it began with.
-    """
-    described = partial(describe_dataset, events)
-    dataset = from_rank_zero(described) if events.path is not None else None
-    check_same_dataset(run.earlier.dataset, dataset)
-    run.dataset = dataset
-    run.recorder.begin(model.effective_axes(), numerics=run.numerics.describe(), dataset=dataset)
 
 
 def class_weights(counts: Tensor, policy: str) -> Tensor | None:

@@ -10,12 +10,19 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import Discriminator, Field, Tag, ValidationError, field_validator, model_validator
 
+from thesis_arch.autoencoder.config import (
+    DecoderConfig,
+    DenoiserConfig,
+    DiscriminatorConfig,
+    EncoderConfig,
+    LatentConfig,
+)
 from thesis_arch.baselines.bdt_config import BDTConfig
 from thesis_arch.baselines.mlp_config import MLPConfig
 from thesis_arch.simple.config import SimpleMLPConfig
 from thesis_arch.strict import Section
 from thesis_arch.transformer_classifier.config import GlobalsConfig, TransformerConfig
-from thesis_data.config import DataConfig, ToyRegressionConfig
+from thesis_data.config import DataConfig, Labels, ToyRegressionConfig
 from thesis_facts.errors import ConfigError, explain
 from thesis_loops.engine.settings import RunSettings, TrainerSettings
 
@@ -25,6 +32,9 @@ OBJECTIVES = {
     "transformer_classifier": _OF_CLASSIFIERS,
     "mlp_classifier": _OF_CLASSIFIERS,
     "bdt_classifier": _OF_CLASSIFIERS,
+    "ae": ("best_val_loss",),
+    "gan_ae": ("best_val_loss",),
+    "diffusion_ae": ("best_val_loss",),
     "test_mlp": ("best_val_loss",),
 }
 
@@ -128,6 +138,101 @@ class BoostingSection(Section):
     trainer: ClassSettings
 
 
+class CorruptionSettings(Section):
+    """What is done to events to see whether anomaly scores find it; null does nothing.
+
+    Attributes
+    ----------
+    smearing : float or None
+        Width of the factor, about 1, of energy and pt of each object.
+    swapped_ids : float or None
+        Chance of an object to get the id of another of its event.
+    met_scale : float or None
+        Factor of MET.
+    dropped_objects : float or None
+        Chance of an object to be lost; one at least stays.
+    """
+
+    smearing: float | None = Field(gt=0)
+    swapped_ids: float | None = Field(gt=0, le=1)
+    met_scale: float | None = Field(gt=0)
+    dropped_objects: float | None = Field(gt=0, lt=1)
+
+
+class AnomalySettings(Section):
+    """`background`: labels of the processes to learn from; null learns from all."""
+
+    background: Labels | None
+    corruptions: CorruptionSettings
+
+
+class AdversarialSettings(Section):
+    """The game against the discriminator.
+
+    Attributes
+    ----------
+    weight : float
+        Of the adversarial loss.
+    adaptive : bool
+        Whether it is scaled to pull on the decoder's last layer as the reconstruction does.
+    start_epoch : int
+        Epochs of reconstruction alone before it.
+    lr : float
+        Of the discriminator.
+    """
+
+    weight: float = Field(gt=0)
+    adaptive: bool
+    start_epoch: int = Field(ge=0)
+    lr: float = Field(gt=0)
+
+
+class AdversarialTrainer(TrainerSettings):
+    """`phase1.trainer` of the loop `gan_ae`."""
+
+    adversarial: AdversarialSettings
+
+    @model_validator(mode="after")
+    def _game_begins(self) -> "AdversarialTrainer":
+        if self.adversarial.start_epoch >= self.epochs:
+            raise ValueError(
+                f"adversarial.start_epoch is {self.adversarial.start_epoch}, but a run of "
+                f"{self.epochs} epochs never gets there"
+            )
+        return self
+
+
+class AutoencoderSection(Section):
+    """`phase1`, of the loop `ae`."""
+
+    encoder: EncoderConfig
+    latent_space: LatentConfig
+    decoder: DecoderConfig
+    anomaly: AnomalySettings
+    trainer: TrainerSettings
+
+
+class AdversarialSection(Section):
+    """`phase1`, of the loop `gan_ae`."""
+
+    encoder: EncoderConfig
+    latent_space: LatentConfig
+    decoder: DecoderConfig
+    discriminator: DiscriminatorConfig
+    anomaly: AnomalySettings
+    trainer: AdversarialTrainer
+
+
+class DiffusionSection(Section):
+    """`phase1`, of the loop `diffusion_ae`."""
+
+    encoder: EncoderConfig
+    latent_space: LatentConfig
+    decoder: DenoiserConfig
+    anomaly: AnomalySettings
+    trainer: TrainerSettings
+
+
 class GeneralSection(Section):
     """`general`, of the `test_mlp` loop."""
 
@@ -187,6 +292,17 @@ def _trained_by(section: Any) -> str:
     return type(section).__name__
 
 
+def _played_by(section: Any) -> str:
+    """Which of the three autoencoder sections this is."""
+    if not isinstance(section, Mapping):
+        return type(section).__name__
+    if "discriminator" in section:
+        return "AdversarialSection"
+    decoder = section.get("decoder")
+    target = decoder.get("_target_") if isinstance(decoder, Mapping) else None
+    return "DiffusionSection" if str(target).endswith(".Denoiser") else "AutoencoderSection"
+
+
 class RunConfig(Section):
     """All of it. Sections of other loops are left out.
 
@@ -210,6 +326,15 @@ class RunConfig(Section):
             Annotated[ClassifierSection, Tag("ClassifierSection")]
             | Annotated[BoostingSection, Tag("BoostingSection")],
             Discriminator(_trained_by),
+        ]
+        | None
+    ) = None
+    phase1: (
+        Annotated[
+            Annotated[AutoencoderSection, Tag("AutoencoderSection")]
+            | Annotated[AdversarialSection, Tag("AdversarialSection")]
+            | Annotated[DiffusionSection, Tag("DiffusionSection")],
+            Discriminator(_played_by),
         ]
         | None
     ) = None

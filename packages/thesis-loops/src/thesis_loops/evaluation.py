@@ -96,7 +96,7 @@ def _evaluate(
         events={split: _class_counts(data, split) for split in data.splits},
         meta=run_meta(recorder.run_id, recorder.seed, cuda_info=cuda_info(), hydra_job_id=job),
         dataset=run.dataset,
-        checkpoint=_describe_checkpoint(run_dir, fitted),
+        checkpoint=describe_checkpoint(run_dir, fitted),
         cost=cost,
     )
     write_evaluation(run_dir, evaluation)
@@ -113,7 +113,7 @@ def _class_counts(data: EventData, split: str) -> dict[str, int]:
     return dict(zip(data.class_names, counts, strict=True))
 
 
-def _describe_checkpoint(run_dir: Path, fitted: Fitted) -> dict[str, Any]:
+def describe_checkpoint(run_dir: Path, fitted: Fitted) -> dict[str, Any]:
     """The file that holds the weights which were tested."""
     name = "best_val.pt" if fitted.tested_epoch == fitted.best_epoch else "last.pt"
     return {**describe_file(run_dir / name), "path": name, "epoch": fitted.tested_epoch}

@@ -9,7 +9,6 @@ from thesis_arch.baselines.mlp_config import MLPConfig, MLPSpec
 from thesis_data.loading import load_events
 from thesis_loops.batch_norm import check_batch_norm
 from thesis_loops.classification import (
-    build_classifier,
     classifier_sections,
     model_section,
     train_network,
@@ -17,6 +16,7 @@ from thesis_loops.classification import (
 from thesis_loops.config import check_config
 from thesis_loops.engine.distributed import together
 from thesis_loops.engine.run import open_run
+from thesis_loops.starting import build_for_events
 
 
 def train(cfg: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,6 +45,6 @@ def train(cfg: Mapping[str, Any]) -> dict[str, Any]:
         if layers.use_batch_norm:
             size = section.trainer.batch_size
             together(partial(check_batch_norm, len(data.train), size, "classifier"))
-        build = partial(build_classifier, MLPClassifier, spec, events, data)
+        build = partial(build_for_events, MLPClassifier, spec, events, data)
         model = together(build).to(run.numerics.device)
         return train_network(run, model, data, events, section.trainer)

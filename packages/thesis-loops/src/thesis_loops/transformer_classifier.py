@@ -10,7 +10,6 @@ from thesis_data.config import DataConfig
 from thesis_data.loading import EventData, load_events
 from thesis_facts.errors import ConfigError
 from thesis_loops.classification import (
-    build_classifier,
     classifier_sections,
     model_section,
     train_network,
@@ -19,6 +18,8 @@ from thesis_loops.config import ClassifierSection, ClassifierTrainer, check_conf
 from thesis_loops.engine.distributed import together
 from thesis_loops.engine.ranks import n_ranks
 from thesis_loops.engine.run import open_run
+from thesis_loops.pretrained import PretrainedPart
+from thesis_loops.starting import build_for_events
 
 
 def train(cfg: Mapping[str, Any]) -> dict[str, Any]:
@@ -54,8 +55,19 @@ def build_model(
     options = model_section(section, TransformerConfig)
     if options.kan.grid_update_freq:
         _check_grids(section.trainer, options.kan.grid_update_freq)
-    config = ClassifierSpec(model=options, globals=section.globals, norm=events.norm)
-    return build_classifier(TransformerClassifier, config, events, data)
+    part = None
+    if options.tokenizer.name == "pretrained":
+        part = PretrainedPart(options.tokenizer, has_energy=0 in data.cont_features)
+    config = ClassifierSpec(
+        model=options,
+        globals=section.globals,
+        norm=events.norm,
+        pretrained=None if part is None else part.description,
+    )
+    model = build_for_events(TransformerClassifier, config, events, data)
+    if part is not None:
+        part.fill(model)
+    return model
 
 
 def _check_grids(trainer: ClassifierTrainer, freq: int) -> None:

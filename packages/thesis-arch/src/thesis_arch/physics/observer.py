@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from torch import nn
 
+from thesis_arch.frozen import own_modules
 from thesis_arch.physics.event_objects import EventObjects
 
 
@@ -21,8 +22,11 @@ class Observer(nn.Module):
 
 
 def fit_observers(model: nn.Module, batches: Iterable[EventObjects]) -> None:
-    """Set the statistics of all observers in `model` from the objects of training batches."""
-    observers = [module for module in model.modules() if isinstance(module, Observer)]
+    """Set the statistics of all observers in `model` from the objects of training batches.
+
+    Those of a frozen model in it stay as they are.
+    """
+    observers = [module for module in own_modules(model) if isinstance(module, Observer)]
     for objects in batches if observers else ():
         for observer in observers:
             observer.observe(objects)

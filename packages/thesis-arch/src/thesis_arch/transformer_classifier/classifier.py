@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from thesis_arch.blocks import Blocks
 from thesis_arch.data_spec import DataSpec
 from thesis_arch.events import Events
+from thesis_arch.frozen import own_modules
 from thesis_arch.inputs import require_met
 from thesis_arch.mixture_of_experts import MixtureOfExperts
 from thesis_arch.packing import Sequence, join, with_spare_rows
@@ -60,7 +61,9 @@ class TransformerClassifier(nn.Module):
         self.config, self.spec = config, spec
         model, pooling = config.model, config.model.head.pooling
         warn_without_energy(model, spec)
-        self.tokenizer = build_tokenizer(model.tokenizer, spec, config.norm, model.dim)
+        self.tokenizer = build_tokenizer(
+            model.tokenizer, spec, config.norm, model.dim, config.pretrained
+        )
         self.token_positions = token_positions(model, spec.n_tokens, self.tokenizer)
         self.project = nn.Linear(self.tokenizer.out_features, model.dim)
         self.model_positions = model_positions(model, spec.n_tokens)
@@ -126,7 +129,9 @@ class TransformerClassifier(nn.Module):
     def effective_axes(self) -> dict[str, Any]:
         """Coordinates in design space that only the built model knows."""
         return {
-            "n_parameters": sum(p.numel() for p in self.parameters()),
+            "n_parameters": sum(
+                p.numel() for m in own_modules(self) for p in m.parameters(recurse=False)
+            ),
             "nodewise_mass_enabled": self.nodewise_mass is not None,
             **self.attention_bias.effective_axes(),
             **self._effective_experts(),

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from thesis_arch.autoencoder.config import TrainedAutoencoder
 from thesis_arch.kan.config import KanConfig
 from thesis_arch.strict import Section
 from thesis_arch.transformer_classifier.bias_config import BiasConfig, bias_names
@@ -11,13 +12,11 @@ from thesis_arch.transformer_classifier.bias_config import BiasConfig, bias_name
 DimName = Literal["all", "id", "continuous", "E", "Pt", "eta", "phi"]
 
 
-class TokenizerConfig(Section):
-    """What an object becomes.
+class IdOptions(Section):
+    """How an object shows its id.
 
     Attributes
     ----------
-    name : str
-        identity (features and id), raw (features alone) or binned (one vocabulary token).
     id_embed_dim : int
         Size of the id embedding; one_hot has its own.
     pid_mode : str
@@ -25,9 +24,45 @@ class TokenizerConfig(Section):
         embedding that stays as it starts.
     """
 
-    name: Literal["identity", "raw", "binned"]
     id_embed_dim: int = Field(ge=1)
     pid_mode: Literal["learned", "one_hot", "fixed_random"]
+
+
+class FeatureTokenizerConfig(IdOptions):
+    """What an object becomes: `name` is identity (features and id) or raw (features alone)."""
+
+    name: Literal["identity", "raw"]
+
+
+class TokenizerConfig(IdOptions):
+    """What an object becomes: also a token of a vocabulary, or of a trained autoencoder.
+
+    Attributes
+    ----------
+    name : str
+        identity (features and id), raw (features alone), binned (one vocabulary token) or
+        pretrained (what an autoencoder keeps).
+    checkpoint_path : str or None
+        Of the autoencoder.
+    checkpoint_path_5vec, checkpoint_path_4vec : str or None
+        In its place, one for events with energies and one for events without.
+    model_type : str
+        vq (one code for each object) or ae (numbers without a codebook).
+    codes : str
+        Of vq: the vectors of the codebook, or indices, whose vectors are learned anew.
+    """
+
+    name: Literal["identity", "raw", "binned", "pretrained"]
+    checkpoint_path: str | None
+    checkpoint_path_5vec: str | None
+    checkpoint_path_4vec: str | None
+    model_type: Literal["vq", "ae"]
+    codes: Literal["vectors", "indices"]
+
+    def path(self, *, has_energy: bool) -> str | None:
+        """The checkpoint for events with or without energies."""
+        of_kind = self.checkpoint_path_5vec if has_energy else self.checkpoint_path_4vec
+        return self.checkpoint_path or of_kind
 
 
 class NormConfig(Section):
@@ -318,8 +353,13 @@ class TransformerConfig(Section):
 
 
 class ClassifierSpec(Section):
-    """All that a transformer classifier is built from; a checkpoint stores it."""
+    """All that a transformer classifier is built from; a checkpoint stores it.
+
+    `pretrained` describes the autoencoder of `tokenizer.name=pretrained`, so that a checkpoint of
+    the classifier needs no other file.
+    """
 
     model: TransformerConfig
     globals: GlobalsConfig
     norm: Literal["zscore", "log_zscore", "none"]
+    pretrained: TrainedAutoencoder | None = None

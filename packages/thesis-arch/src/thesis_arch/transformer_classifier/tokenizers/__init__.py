@@ -5,12 +5,14 @@ from typing import Literal, Protocol
 
 from torch import Tensor
 
+from thesis_arch.autoencoder.config import TrainedAutoencoder
 from thesis_arch.data_spec import DataSpec
 from thesis_arch.inputs import ObjectInputs
 from thesis_arch.physics.event_objects import EventObjects
-from thesis_arch.transformer_classifier.config import TokenizerConfig
+from thesis_arch.transformer_classifier.config import FeatureTokenizerConfig, TokenizerConfig
 from thesis_arch.transformer_classifier.tokenizers.binned import BinnedTokenizer
 from thesis_arch.transformer_classifier.tokenizers.identity import IdentityTokenizer
+from thesis_arch.transformer_classifier.tokenizers.pretrained import PretrainedTokenizer
 from thesis_arch.transformer_classifier.tokenizers.raw import RawTokenizer
 
 
@@ -33,17 +35,19 @@ class Tokenizer(Protocol):
 
 
 def build_tokenizer(
-    config: TokenizerConfig,
+    config: FeatureTokenizerConfig | TokenizerConfig,
     spec: DataSpec,
     norm: Literal["zscore", "log_zscore", "none"],
     dim: int,
-) -> BinnedTokenizer | IdentityTokenizer | RawTokenizer:
-    """The tokenizer of that name; `dim` is the width of a binned one.
+    pretrained: TrainedAutoencoder | None = None,
+) -> BinnedTokenizer | IdentityTokenizer | PretrainedTokenizer | RawTokenizer:
+    """The tokenizer of that name; `dim` is the width of tokens that have no features.
 
     Raises
     ------
     ValueError
-        It needs the other kind of events: objects with features, or binned ones.
+        It needs the other kind of events: objects with features, or binned ones; or it needs an
+        autoencoder, and there is none.
     """
     if (config.name == "binned") != (spec.vocab_size is not None):
         events = "objects with features" if spec.vocab_size is None else "binned tokens"
@@ -53,6 +57,12 @@ def build_tokenizer(
         )
     if spec.vocab_size is not None:
         return BinnedTokenizer(spec.vocab_size, dim)
+    if isinstance(config, TokenizerConfig) and config.name == "pretrained":
+        if pretrained is None:
+            raise ValueError(
+                "classifier.model.tokenizer.name: found pretrained, but no autoencoder was given"
+            )
+        return PretrainedTokenizer(config, pretrained, spec, dim)
     if config.name == "raw":
         return RawTokenizer(ObjectInputs(spec, norm))
     return IdentityTokenizer(ObjectInputs(spec, norm), spec.num_types, config)

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from thesis_arch.inputs import ObjectInputs
 from thesis_arch.object_ids import build_ids
 from thesis_arch.physics.event_objects import EventObjects
-from thesis_arch.transformer_classifier.config import TokenizerConfig
+from thesis_arch.transformer_classifier.config import IdOptions
 
 
 class IdentityTokenizer(nn.Module):
@@ -18,11 +18,11 @@ class IdentityTokenizer(nn.Module):
         Normalises continuous features.
     num_types : int
         Number of ids, padding (0) included.
-    config : TokenizerConfig
+    config : IdOptions
         `pid_mode` and `id_embed_dim`.
     """
 
-    def __init__(self, inputs: ObjectInputs, num_types: int, config: TokenizerConfig) -> None:
+    def __init__(self, inputs: ObjectInputs, num_types: int, config: IdOptions) -> None:
         super().__init__()
         self.inputs = inputs
         self.ids = build_ids(config.pid_mode, num_types, config.id_embed_dim)

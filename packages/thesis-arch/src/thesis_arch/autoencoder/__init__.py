@@ -1,0 +1,1 @@
+"""Autoencoders of collider events: encoder, latent space and decoder, each chosen by config."""

@@ -1,0 +1,1 @@
+"""A decoder that takes noise off, step by step."""

@@ -1,0 +1,94 @@
+"""What is reconstructed: objects and MET in normalised units, in which each number has width 1."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from thesis_arch.data_spec import FEATURES, DataSpec
+from thesis_arch.inputs import MetInputs, ObjectInputs
+from thesis_arch.physics.event_objects import EventObjects
+
+# sin and cos of an angle that takes all values alike have a standard deviation of √½
+_ANGLE_WIDTH = 0.5**0.5
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What a decoder has to say of a batch, or what one said.
+
+    Attributes
+    ----------
+    momenta : Tensor
+        [n, K] normalised features of the packed objects, phi as sin and cos.
+    ids : Tensor
+        [n] object ids from 1, or [n, I] their logits.
+    met : Tensor or None
+        [B, 3] normalised ln(1 + MET / GeV), sin and cos of METphi.
+    """
+
+    momenta: Tensor
+    ids: Tensor
+    met: Tensor | None
+
+
+class EventFeatures(nn.Module):
+    """Between physical and normalised units, both ways.
+
+    Parameters
+    ----------
+    spec : DataSpec
+        Which features the batches carry.
+    norm : {"zscore", "log_zscore"}
+        How momenta are normalised.
+    with_met : bool
+        Whether MET is reconstructed.
+
+    Attributes
+    ----------
+    n_momenta, n_ids : int
+        Numbers of an object, and object ids.
+    """
+
+    scale: Tensor
+
+    def __init__(
+        self, spec: DataSpec, norm: Literal["zscore", "log_zscore"], with_met: bool
+    ) -> None:
+        super().__init__()
+        self.spec = spec
+        self.inputs = ObjectInputs(spec, norm)
+        self.met = MetInputs() if with_met else None
+        self.n_momenta, self.n_ids = self.inputs.n_features, spec.num_types - 1
+        scale = torch.ones(self.n_momenta)
+        scale[self.inputs.columns.get("phi", [])] = 1 / _ANGLE_WIDTH
+        self.register_buffer("scale", scale, persistent=False)
+
+    def forward(self, objects: EventObjects) -> Targets:
+        """Targets of a batch."""
+        met = None
+        if self.met is not None:
+            size, direction = self.met(objects.globals)
+            met = torch.cat([size, direction / _ANGLE_WIDTH], dim=-1)
+        return Targets(self.inputs(objects.cont) * self.scale, objects.ids, met)
+
+    def to_physical(self, momenta: Tensor) -> Tensor:
+        """Normalised [n, K] -> [n, F] in GeV and rad, in the columns of the batches."""
+        return self.inputs.invert(momenta / self.scale)
+
+    def met_to_physical(self, met: Tensor) -> Tensor:
+        """Normalised [B, 3] -> [B, 2] MET (GeV) and METphi (rad)."""
+        assert self.met is not None
+        return self.met.invert(met[:, :1], met[:, 1:])
+
+    @property
+    def names(self) -> list[str]:
+        """Name of each column of the normalised momenta."""
+        own = [n for n in self.inputs.columns if n != "phi"]
+        return own + (["sin phi", "cos phi"] if "phi" in self.inputs.columns else [])
+
+
+def known_features(spec: DataSpec) -> tuple[str, ...]:
+    """Names of the features that the batches carry, in their order."""
+    return tuple(FEATURES[i] for i in spec.cont_features)

@@ -1,0 +1,170 @@
+"""The end of an autoencoder's run: scores of events, what they find, last facts."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from thesis_arch.autoencoder.base import AutoencoderBase
+from thesis_data.batches import eval_batches
+from thesis_data.events import EventBatch
+from thesis_data.loading import EventData, Split
+from thesis_facts.anomaly import (
+    AnomalyScores,
+    anomaly_report,
+    compare,
+    write_anomaly,
+    write_anomaly_scores,
+)
+from thesis_facts.builders import run_meta
+from thesis_facts.processes import PROCESSES
+from thesis_loops.config import AnomalySettings, ScoresSettings
+from thesis_loops.corruption import Corrupt, corruptions
+from thesis_loops.engine.distributed import from_rank_zero
+from thesis_loops.engine.fit import Fitted
+from thesis_loops.engine.numerics import cuda_info
+from thesis_loops.engine.run import Run
+from thesis_loops.evaluation import describe_checkpoint
+
+_PT = 1
+
+
+def conclude(
+    run: Run, model: AutoencoderBase, data: EventData, anomaly: AnomalySettings, fitted: Fitted
+) -> dict[str, Any]:
+    """Score val and test with the chosen weights, write scores and anomaly report, sum up.
+
+    Rank 0 does, and tells the others.
+    """
+    return from_rank_zero(partial(_conclude, run, model, data, anomaly, fitted))
+
+
+def _conclude(
+    run: Run, model: AutoencoderBase, data: EventData, anomaly: AnomalySettings, fitted: Fitted
+) -> dict[str, Any]:
+    model.eval()
+    background = anomaly.background
+    scored = {name: score_split(run, model, data.splits[name]) for name in ("val", "test")}
+    corrupted = _find_corruptions(run, model, data.test, anomaly, scored["test"])
+    test = _background_means(scored["test"], background)
+    loss = float(model.objective({k: torch.tensor(v) for k, v in test.items()}))
+    run.recorder.test_end(fitted.tested_epoch, loss, test)
+    if run.run_dir is not None:
+        settings = ScoresSettings(**run.config["logging"]["scores"])
+        for split, scores in scored.items():
+            write_anomaly_scores(run.run_dir, split, _kept(scores, settings))
+        recorder, job = run.recorder, run.config["job_id"]
+        report = {
+            "meta": run_meta(
+                recorder.run_id, recorder.seed, cuda_info=cuda_info(), hydra_job_id=job
+            ),
+            "background": [PROCESSES[label] for label in background or PROCESSES],
+            "dataset": run.dataset,
+            "checkpoint": describe_checkpoint(Path(run.run_dir), fitted),
+            "splits": {name: anomaly_report(s, background) for name, s in scored.items()},
+            "corruptions": corrupted,
+        }
+        write_anomaly(run.run_dir, report)
+    results = {
+        "best_epoch": fitted.best_epoch,
+        "tested_epoch": fitted.tested_epoch,
+        "best_val_loss": fitted.at_best("val_loss"),
+        "test_loss": loss,
+        **{f"test_{name}": value for name, value in test.items()},
+    }
+    run.recorder.train_end(results)
+    return results
+
+
+def score_split(
+    run: Run, model: AutoencoderBase, split: Split, corrupt: Corrupt | None = None
+) -> AnomalyScores:
+    """Scores of every event of a split, in its order.
+
+    Beside the model's own there are two that need no model: ``n_objects``, and ``ht``, the sum of
+    pt in GeV. A score that finds no more than these has learned nothing of use.
+    """
+    parts: dict[str, list[Tensor]] = {}
+    generator = torch.Generator().manual_seed(0)
+    with run.numerics.autocast():
+        for batch in eval_batches(split, run.settings.batch_size):
+            seen = batch if corrupt is None else corrupt(batch, generator)
+            scored = model.event_scores(seen.to(run.numerics.device)) | _simple_scores(seen)
+            told = {"process": batch.process, "weight": batch.weight}
+            for name, values in (scored | told).items():
+                if values is not None:
+                    parts.setdefault(name, []).append(values.float().cpu())
+    columns = {name: torch.cat(values).numpy() for name, values in parts.items()}
+    return AnomalyScores(
+        process=columns.pop("process").astype(np.int64),
+        weights=columns.pop("weight", None),
+        embeddings=columns.pop("embedding"),
+        scores=columns,
+    )
+
+
+def _simple_scores(batch: EventBatch) -> dict[str, Tensor]:
+    scores = {"n_objects": batch.mask.sum(1).float()}
+    if _PT in batch.cont_features:
+        pt = batch.tokens_cont[..., batch.cont_features.index(_PT)]
+        scores["ht"] = (pt * batch.mask).sum(1)
+    return scores
+
+
+def _find_corruptions(
+    run: Run,
+    model: AutoencoderBase,
+    split: Split,
+    anomaly: AnomalySettings,
+    clean: AnomalyScores,
+) -> dict[str, dict[str, dict[str, float]]]:
+    """By corruption and score: how well corrupted background events are told from clean ones."""
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for name, corrupt in corruptions(anomaly.corruptions).items():
+        corrupted = score_split(run, model, split, corrupt)
+        rows = _is_background(clean, anomaly.background)
+        n = int(rows.sum())
+        is_corrupted = np.repeat([False, True], n)
+        weights = None if clean.weights is None else np.tile(clean.weights[rows], 2)
+        found[name] = {
+            score: compare(
+                np.concatenate([values[rows], corrupted.scores[score][rows]]),
+                is_corrupted,
+                weights,
+            )
+            for score, values in clean.scores.items()
+        }
+    return found
+
+
+def _background_means(scores: AnomalyScores, background: Sequence[int] | None) -> dict[str, float]:
+    """Mean of each score over the events of the processes that were learned from."""
+    rows = _is_background(scores, background)
+    weights = None if scores.weights is None else scores.weights[rows]
+    return {
+        name: float(np.average(values[rows], weights=weights))
+        for name, values in scores.scores.items()
+        if name not in ("n_objects", "ht")
+    }
+
+
+def _is_background(scores: AnomalyScores, background: Sequence[int] | None) -> np.ndarray:
+    if background is None:
+        return np.ones(len(scores), dtype=bool)
+    return np.isin(scores.process, list(background))
+
+
+def _kept(scores: AnomalyScores, settings: ScoresSettings) -> AnomalyScores:
+    """As much of the scores as is to be written."""
+    n = settings.max_events or len(scores)
+    embeddings = scores.embeddings if settings.embeddings else None
+    return AnomalyScores(
+        scores={name: values[:n] for name, values in scores.scores.items()},
+        process=scores.process[:n],
+        weights=None if scores.weights is None else scores.weights[:n],
+        embeddings=None if embeddings is None else embeddings[:n],
+    )
