@@ -10,12 +10,14 @@ from thesis_facts.anomaly import (
     VERSION,
     AnomalyScores,
     anomaly_report,
+    compare_changed,
     read_anomaly,
     read_anomaly_scores,
     write_anomaly,
     write_anomaly_scores,
 )
 from thesis_facts.errors import RunError
+from thesis_facts.metrics import auroc_uncertainty
 from thesis_facts.scores import Scores, read_scores, write_scores
 
 
@@ -103,6 +105,23 @@ def test_weights_count():
     is_signal = scores.process == 1
     expected = roc_auc_score(is_signal, scores.scores["reconstruction"], sample_weight=weights)
     assert weighted == pytest.approx(expected)
+
+
+def test_what_a_change_does_is_compared_event_by_event():
+    rng = np.random.default_rng(3)
+    clean = rng.normal(size=(2000, 300))
+    changed = clean + 0.1 + 0.05 * rng.normal(size=clean.shape)
+    found = [compare_changed(a, b) for a, b in zip(clean.T, changed.T, strict=True)]
+    areas = np.array([one["auroc"] for one in found])
+    assert areas.mean() == pytest.approx(0.5281, abs=0.002)  # Phi(0.1 / sqrt(2.0025))
+    spread = np.mean([one["auroc_uncertainty"] for one in found])
+    assert spread == pytest.approx(areas.std(), rel=0.15)  # that of 300 repetitions
+    assert spread < 0.2 * auroc_uncertainty(
+        np.r_[clean[:, 0], changed[:, 0]], np.repeat([0, 1], 2000)
+    )
+    same = compare_changed(clean[:, 0], clean[:, 0])
+    assert same["auroc"] == pytest.approx(0.5)
+    assert same["auroc_uncertainty"] == pytest.approx(0, abs=1e-12)
 
 
 def test_a_process_without_events_has_no_entry():

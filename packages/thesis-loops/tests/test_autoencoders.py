@@ -52,13 +52,17 @@ def test_the_checkpoint_gives_the_written_scores(loop, config, train, run_dir, t
             np.testing.assert_allclose(values, written.scores[name], rtol=1e-4, atol=1e-4)
 
 
-def test_errors_and_use_of_codes_are_metrics(loop, config, train, run_dir):
+def test_errors_and_use_of_codes_are_metrics(loop, config, train, run_dir, toy_file):
     results = train(config(loop, run_dir=str(run_dir)))
     header = numbers_of(run_dir)[0].split(",")
     assert {"metric_codebook", "metric_perplex", "metric_codes_used"} <= set(header)
     histories = events_of(run_dir)[-1]["histories"]
     assert all(1 <= value <= 16 for value in histories["val_perplex"])
     assert all(1 <= value <= 16 for value in histories["train_codes_used"])
+    model = load_model(run_dir / "best_val.pt")
+    usage = model.latent.usage  # of the codes of the validation events
+    assert int(usage.sum()) == int(load_events(DataConfig(path=toy_file)).val.mask.sum())
+    assert (usage > 0).sum() == histories["val_codes_used"][results["best_epoch"]]
     errors = "denoising" if loop == "diffusion_ae" else "rec_tokens"
     assert f"test_{errors}" in results
     assert histories[f"val_{errors}"][-1] < histories[f"val_{errors}"][0]
@@ -70,7 +74,9 @@ def test_the_discriminator_plays_from_its_epoch_on(config, train, run_dir):
     assert pulls[0] is None
     assert all(pull > 0 for pull in pulls[1:])
     state = torch.load(run_dir / "last.pt", weights_only=True)["updater"]
-    assert state["teacher"]["steps"] == 2 * 8  # of two epochs
+    assert state["teacher"]["steps"] == 2 * 8  # of two epochs, which is all of its schedule
+    for player in ("teacher", "generator"):  # both end at (almost) no rate
+        assert state[player]["optimiser"]["param_groups"][0]["lr"] < 2e-5
     assert state["generator"]["steps"] == 3 * 8
 
 
@@ -111,8 +117,8 @@ def test_parts_that_do_not_exist_are_refused(asked, config, train):
 def corrupt(batch, name, strength):
     strengths = dict.fromkeys(("smearing", "swapped_ids", "met_scale", "dropped_objects"))
     settings = CorruptionSettings(**strengths | {name: strength})
-    (found,) = corruptions(settings).values()
-    return found(batch, torch.Generator().manual_seed(0))
+    (found,) = corruptions(settings, n_tokens=18).values()
+    return found(batch)
 
 
 def test_smearing_moves_energies_together_and_no_direction(batch):
@@ -136,6 +142,16 @@ def test_met_alone_is_scaled(batch):
     torch.testing.assert_close(found.globals[:, 0], 1.5 * batch.globals[:, 0])
     assert torch.equal(found.globals[:, 1], batch.globals[:, 1])
     assert torch.equal(found.tokens_cont, batch.tokens_cont)
+
+
+@pytest.mark.parametrize("name", ["smearing", "swapped_ids", "dropped_objects"])
+def test_what_happens_to_an_event_does_not_depend_on_its_batch(name, batch, toy_file):
+    data = load_events(DataConfig(path=toy_file))
+    whole = corrupt(batch, name, 0.5)
+    few = corrupt(data.train.select(torch.arange(20, 30), trim=True), name, 0.5)
+    length = few.mask.shape[1]
+    assert torch.equal(few.tokens_cont, whole.tokens_cont[20:30, :length])
+    assert torch.equal(few.tokens_id, whole.tokens_id[20:30, :length])
 
 
 def test_dropped_objects_are_gone_and_padding_stays_last(batch):

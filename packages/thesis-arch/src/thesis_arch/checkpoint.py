@@ -112,11 +112,22 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> nn.Modul
     CheckpointError
         The file is torn or foreign.
     """
+    return build_model(read_payload(path), source=str(path)).to(device)
+
+
+def read_payload(path: str | Path) -> dict[str, Any]:
+    """The model part of a `best_val.pt` or `last.pt`, as `model_payload` made it.
+
+    Raises
+    ------
+    FileNotFoundError, CheckpointError
+        As `load_model`.
+    """
     content = read_checkpoint(path)
     payload = content.get("model", content)
     if not isinstance(payload, dict):
         raise CheckpointError(f"{path}: this is no thesis-arch checkpoint")
-    return build_model(payload, source=str(path)).to(device)
+    return payload
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:

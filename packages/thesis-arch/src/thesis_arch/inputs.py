@@ -104,11 +104,6 @@ class MetInputs(Observer):
         phi = globals_[:, 1:]
         return self.standardise(globals_[:, :1].log1p()), torch.cat([phi.sin(), phi.cos()], dim=-1)
 
-    def invert(self, magnitude: Tensor, direction: Tensor) -> Tensor:
-        """Magnitude [B, 1] and direction [B, 2] -> [B, 2] MET (GeV), METphi in (-pi, pi]."""
-        met = (magnitude * self.standardise.std + self.standardise.mean).expm1().clamp_min(0)
-        return torch.cat([met, torch.atan2(direction[:, :1], direction[:, 1:])], dim=-1)
-
 
 def require_met(spec: DataSpec) -> None:
     """Raise where a model is to see MET, and the events have none."""

@@ -18,6 +18,8 @@ from thesis_facts.durable import StrPath
 from thesis_facts.errors import RunError
 from thesis_facts.json_objects import read_object
 from thesis_facts.metrics import auroc, auroc_uncertainty, rejection_at
+from thesis_facts.metrics.auroc import auroc_influence, auroc_of
+from thesis_facts.metrics.ranking import rank_events
 from thesis_facts.processes import PROCESSES
 from thesis_facts.score_archive import (
     checked_array,
@@ -145,6 +147,32 @@ def compare(
         "auroc_uncertainty": auroc_uncertainty(scores, is_signal, weights),
         f"rejection_at_{_EFFICIENCY}": rejection.value,
         f"rejection_at_{_EFFICIENCY}_uncertainty": rejection.uncertainty,
+    }
+
+
+def compare_changed(
+    clean: NDArray, changed: NDArray, weights: NDArray | None = None
+) -> dict[str, float]:
+    """AUROC by which a score tells events that were changed from the same events as they were.
+
+    Parameters
+    ----------
+    clean, changed : [N], scores of the same events in the same order
+    weights : [N], of either sign; None for unit weights
+
+    Returns
+    -------
+    dict
+        ``auroc`` and ``auroc_uncertainty``, in which what an event moves both halves by counts
+        together: 0 where the score does not see the change.
+    """
+    is_changed = np.repeat([False, True], len(clean))
+    twice = None if weights is None else np.tile(weights, 2)
+    ranking = rank_events(np.concatenate([clean, changed]), is_changed, twice)
+    influence = auroc_influence(ranking).reshape(2, -1).sum(0)
+    return {
+        "auroc": auroc_of(ranking),
+        "auroc_uncertainty": float(np.linalg.norm(influence)),
     }
 
 

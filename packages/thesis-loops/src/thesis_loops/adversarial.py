@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from thesis_arch.autoencoder.discriminator import Discriminator, hinge_loss
-from thesis_arch.autoencoder.features import Targets
+from thesis_arch.autoencoder.features import Found, Truth
 from thesis_arch.autoencoder.model import Autoencoder
 from thesis_arch.physics.event_objects import EventObjects
 from thesis_data.events import EventBatch
@@ -51,9 +51,9 @@ class AdversarialUpdate:
         total = steps_per_epoch * settings.epochs
         self.first_step = steps_per_epoch * self.game.start_epoch
         self.generator = Optimisation(model, settings, total, numerics)
-        # Its schedule begins with the run, so that both rates fall together.
+        # Its schedule is that of the game: warm-up when it begins, zero when the run ends.
         teacher = settings.model_copy(update={"lr": self.game.lr})
-        self.teacher = Optimisation(discriminator, teacher, total, numerics)
+        self.teacher = Optimisation(discriminator, teacher, total - self.first_step, numerics)
         decay = settings.ema_decay
         self.average = WeightAverage(model, decay) if decay is not None else None
 
@@ -64,12 +64,19 @@ class AdversarialUpdate:
 
     def update(self, batch: EventBatch) -> StepOutput | None:
         """One step of both; None for a batch without events, which a rank may have as its part."""
+        output = self._play(batch) if len(batch) else self._sit_out()
+        if self.average is not None:
+            self.average.update()
+        return output
+
+    def _sit_out(self) -> None:
         playing = self.has_begun
-        if not len(batch):
-            self.generator.step(None, 0.0)
-            if playing:
-                self.teacher.step(None, 0.0)
-            return None
+        self.generator.step(None, 0.0)
+        if playing:
+            self.teacher.step(None, 0.0)
+
+    def _play(self, batch: EventBatch) -> StepOutput:
+        playing = self.has_begun
         with self.numerics.autocast():
             objects = EventObjects.of(batch, self.model.spec)
             results, found, truth = self.model.compare(objects)
@@ -77,39 +84,43 @@ class AdversarialUpdate:
             objective = output.objective
             if playing:
                 self.discriminator.requires_grad_(False)
-                deceit = -self.discriminator.of_reconstruction(found, objects).mean()
+                deceit = -_mean(self.discriminator.of_reconstruction(found, objects), batch)
                 pull = self._pull(output.loss, deceit)
                 objective = objective + self.game.weight * pull * deceit
                 self.discriminator.requires_grad_(True)
         self.generator.step(objective, output.size)
         if playing:
-            lesson = self._teach(found, truth, objects, output.size)
+            lesson = self._teach(found, truth, objects, batch, output.size)
             output.outputs.update(lesson | {"pull": pull.expand(len(batch))})
-        if self.average is not None:
-            self.average.update()
         return output
 
     def _teach(
-        self, found: Targets, truth: Targets, objects: EventObjects, size: float
+        self,
+        found: Found,
+        truth: Truth,
+        objects: EventObjects,
+        batch: EventBatch,
+        size: float,
     ) -> dict[str, Tensor]:
         """A step of the discriminator; its logits [B] of events and of reconstructions."""
         with self.numerics.autocast():
             of_truth = self.discriminator.of_truth(truth, objects)
-            detached = Targets(found.momenta.detach(), found.ids.detach(), None)
+            detached = Found(found.momenta.detach(), found.id_logits.detach(), None)
             of_found = self.discriminator.of_reconstruction(detached, objects)
-            loss = hinge_loss(of_truth, of_found)
+            loss = _mean(hinge_loss(of_truth, of_found), batch)
         self.teacher.step(loss, size)
         return {"logit_true": of_truth.detach(), "logit_reconstructed": of_found.detach()}
 
     def _pull(self, loss: Tensor, deceit: Tensor) -> Tensor:
         """Factor by which both pull alike on the decoder's last layer (Esser et al.,
-        arXiv:2012.09841, eq. 7)."""
+        arXiv:2012.09841, eq. 7); each rank has that of its part of the batch."""
         if not self.game.adaptive:
             return torch.ones_like(deceit)
         last = self.model.decoder.heads.momenta.weight
-        (own,) = torch.autograd.grad(loss, last, retain_graph=True)
-        (its,) = torch.autograd.grad(deceit, last, retain_graph=True)
-        return (own.norm() / (its.norm() + 1e-4)).clamp(0, _STRONGEST_PULL).detach()
+        scale = self.generator.scaler.get_scale()  # or fp16 would lose small gradients
+        (own,) = torch.autograd.grad(loss * scale, last, retain_graph=True)
+        (its,) = torch.autograd.grad(deceit * scale, last, retain_graph=True)
+        return (own.norm() / (its.norm() + 1e-4 * scale)).clamp(0, _STRONGEST_PULL).detach()
 
     @contextmanager
     def evaluating(self) -> Generator[None]:
@@ -135,3 +146,8 @@ class AdversarialUpdate:
         self.discriminator.load_state_dict(state["discriminator"])
         if self.average is not None:
             self.average.load_state_dict(state["average"])
+
+
+def _mean(values: Tensor, batch: EventBatch) -> Tensor:
+    """Mean over the events [B], weighted where they have weights, as the reconstruction is."""
+    return values.mean() if batch.weight is None else (values * batch.weight).mean()

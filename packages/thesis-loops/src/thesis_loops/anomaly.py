@@ -16,7 +16,7 @@ from thesis_data.loading import EventData, Split
 from thesis_facts.anomaly import (
     AnomalyScores,
     anomaly_report,
-    compare,
+    compare_changed,
     write_anomaly,
     write_anomaly_scores,
 )
@@ -89,11 +89,13 @@ def score_split(
     pt in GeV. A score that finds no more than these has learned nothing of use.
     """
     parts: dict[str, list[Tensor]] = {}
-    generator = torch.Generator().manual_seed(0)
+    with_embeddings = corrupt is None and run.config["logging"]["scores"]["embeddings"]
     with run.numerics.autocast():
         for batch in eval_batches(split, run.settings.batch_size):
-            seen = batch if corrupt is None else corrupt(batch, generator)
+            seen = batch if corrupt is None else corrupt(batch)
             scored = model.event_scores(seen.to(run.numerics.device)) | _simple_scores(seen)
+            if not with_embeddings:  # of millions of events they would fill the memory
+                scored.pop("embedding")
             told = {"process": batch.process, "weight": batch.weight}
             for name, values in (scored | told).items():
                 if values is not None:
@@ -102,7 +104,7 @@ def score_split(
     return AnomalyScores(
         process=columns.pop("process").astype(np.int64),
         weights=columns.pop("weight", None),
-        embeddings=columns.pop("embedding"),
+        embeddings=columns.pop("embedding", None),
         scores=columns,
     )
 
@@ -124,18 +126,12 @@ def _find_corruptions(
 ) -> dict[str, dict[str, dict[str, float]]]:
     """By corruption and score: how well corrupted background events are told from clean ones."""
     found: dict[str, dict[str, dict[str, float]]] = {}
-    for name, corrupt in corruptions(anomaly.corruptions).items():
+    for name, corrupt in corruptions(anomaly.corruptions, model.spec.n_tokens).items():
         corrupted = score_split(run, model, split, corrupt)
         rows = _is_background(clean, anomaly.background)
-        n = int(rows.sum())
-        is_corrupted = np.repeat([False, True], n)
-        weights = None if clean.weights is None else np.tile(clean.weights[rows], 2)
+        weights = None if clean.weights is None else clean.weights[rows]
         found[name] = {
-            score: compare(
-                np.concatenate([values[rows], corrupted.scores[score][rows]]),
-                is_corrupted,
-                weights,
-            )
+            score: compare_changed(values[rows], corrupted.scores[score][rows], weights)
             for score, values in clean.scores.items()
         }
     return found
@@ -161,7 +157,7 @@ def _is_background(scores: AnomalyScores, background: Sequence[int] | None) -> n
 def _kept(scores: AnomalyScores, settings: ScoresSettings) -> AnomalyScores:
     """As much of the scores as is to be written."""
     n = settings.max_events or len(scores)
-    embeddings = scores.embeddings if settings.embeddings else None
+    embeddings = scores.embeddings
     return AnomalyScores(
         scores={name: values[:n] for name, values in scores.scores.items()},
         process=scores.process[:n],

@@ -52,7 +52,7 @@ def train(cfg: Mapping[str, Any]) -> dict[str, Any]:
     with open_run(config, trainer) as run:
         if run.earlier.results is not None:
             return run.earlier.results
-        data = together(partial(load_events, events))
+        data = together(partial(load_events, events, ("val", "test")))
         lesson = together(partial(load_lesson, section, events))
         build = partial(build_for_events, DiffusionAutoencoder, spec, events, lesson)
         model = together(build).to(run.numerics.device)

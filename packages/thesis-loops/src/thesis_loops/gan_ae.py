@@ -51,7 +51,7 @@ def train(cfg: Mapping[str, Any]) -> dict[str, Any]:
     with open_run(config, trainer) as run:
         if run.earlier.results is not None:
             return run.earlier.results
-        data = together(partial(load_events, events))
+        data = together(partial(load_events, events, ("val", "test")))
         lesson = together(partial(load_lesson, section, events))
         build = partial(build_for_events, Autoencoder, spec, events, lesson)
         model = together(build).to(run.numerics.device)
@@ -59,5 +59,6 @@ def train(cfg: Mapping[str, Any]) -> dict[str, Any]:
         begin_facts(run, model, events)
         steps = steps_per_epoch(lesson.train, trainer.batch_size)
         updater = AdversarialUpdate(model, opponent, trainer, steps, run.numerics)
-        job = reconstruction_job(trainer, model, lesson, events.augment, updater)
+        begin = trainer.adversarial.start_epoch
+        job = reconstruction_job(trainer, model, lesson, events.augment, updater, begin)
         return conclude(run, model, data, section.anomaly, fit(run, job))

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from torch import nn
 
 from thesis_arch.autoencoder.config import TrainedAutoencoder
-from thesis_arch.checkpoint import CheckpointError, build_model, read_checkpoint
+from thesis_arch.checkpoint import CheckpointError, build_model, read_payload
 from thesis_arch.transformer_classifier.config import TokenizerConfig
 from thesis_arch.transformer_classifier.tokenizers.pretrained import PretrainedTokenizer
 from thesis_facts.errors import ConfigError
@@ -36,8 +36,7 @@ class PretrainedPart:
         if path is None:
             raise ConfigError("pretrained tokens need an autoencoder", key=_KEY, do=_DO)
         try:
-            content = read_checkpoint(path)
-            payload = content.get("model", content)
+            payload = read_payload(path)
             build_model(payload, source=path)  # torn or foreign ones are found here
         except (FileNotFoundError, CheckpointError) as error:
             raise ConfigError(str(error), key=_KEY, do=_DO) from error

@@ -1,10 +1,11 @@
 """What all autoencoder loops share: sections, data, losses, metrics of an epoch."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Literal, TypeVar
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -13,7 +14,7 @@ from thesis_arch.autoencoder.config import VqLatentConfig
 from thesis_arch.auxiliary import auxiliary_loss
 from thesis_data.batches import eval_batches, steps_per_epoch, train_batches
 from thesis_data.config import AugmentConfig, DataConfig
-from thesis_data.events import EventBatch
+from thesis_data.events import EventBatch, EventSplit
 from thesis_data.loading import EventData, load_events
 from thesis_facts.errors import ConfigError
 from thesis_facts.metrics.codebook import codes_used, perplexity
@@ -77,15 +78,17 @@ def load_lesson(section: Phase1, events: DataConfig) -> EventData:
     Raises
     ------
     ConfigError
-        A rank would have no part of the last batch, which a shared codebook can't do with.
+        Some rank would have no event of a batch, which a shared codebook can't do with.
     """
     data = load_events(events, ("train", "val"), only=section.anomaly.background)
-    last = len(data.train) % section.trainer.batch_size
-    if isinstance(section.latent_space, VqLatentConfig) and 0 < last < n_ranks():
+    size = section.trainer.batch_size
+    smallest = len(data.train) % size if isinstance(data.train, EventSplit) else size
+    has_codes = isinstance(section.latent_space, VqLatentConfig)
+    if has_codes and min(size, smallest or size) < n_ranks():
         raise ConfigError(
-            "the last batch has no event for some process",
+            "a batch has no event for some rank",
             key="phase1.trainer.batch_size",
-            found=f"{section.trainer.batch_size} of {len(data.train)} events",
+            found=f"{size} of {len(data.train)} events for {n_ranks()} ranks",
             do="choose another batch_size",
         )
     return data
@@ -97,9 +100,13 @@ def reconstruction_job(
     data: EventData,
     augment: AugmentConfig,
     updater: Updater,
-    begin_epoch: Callable[[int, int], None] = lambda epoch, step: None,
+    first_candidate: int = 0,
 ) -> Job:
-    """What `fit` needs to train an autoencoder."""
+    """What `fit` needs to train an autoencoder.
+
+    The kept model knows how often each of its codes comes in the validation events: those of the
+    training pass are from a model that still changed.
+    """
 
     def batches(epoch: int, start_step: int) -> Iterable[EventBatch]:
         return train_batches(
@@ -112,6 +119,10 @@ def reconstruction_job(
             shard=shard(),
         )
 
+    def remember_usage(outputs: Mapping[str, np.ndarray]) -> None:
+        if "codes" in outputs:
+            model.remember_usage(torch.from_numpy(outputs["codes"]))
+
     return Job(
         model=model,
         updater=updater,
@@ -120,7 +131,8 @@ def reconstruction_job(
         val_batches=partial(eval_batches, data.val, trainer.batch_size, shard=shard()),
         steps_per_epoch=steps_per_epoch(data.train, trainer.batch_size),
         metrics=epoch_metrics,
-        begin_epoch=begin_epoch,
+        first_candidate=first_candidate,
+        judged=remember_usage,
     )
 
 

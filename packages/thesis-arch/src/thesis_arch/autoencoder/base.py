@@ -21,8 +21,6 @@ from thesis_arch.physics.event_objects import EventObjects
 from thesis_arch.physics.observer import fit_observers
 from thesis_arch.transformer_classifier.pooling import mean_pooling
 
-_RAREST = 1e-8  # share of a code that no training object has
-
 
 class AutoencoderBase(nn.Module):
     """Encoder, latent space, and MET from what is kept; subclasses add the decoder.
@@ -86,6 +84,11 @@ class AutoencoderBase(nn.Module):
     def _met(self, codes: Codes, objects: EventObjects) -> Tensor | None:
         return None if self.met_head is None else self.met_head(codes.vectors, objects.packing)
 
+    def remember_usage(self, codes: Tensor) -> None:
+        """Take the codes [B, T] of typical events, -1 where padded, for ``code_surprise``."""
+        if isinstance(self.latent, VqLatent):
+            self.latent.set_usage(codes[codes >= 0])
+
     def _of_codes(self, codes: Codes, objects: EventObjects) -> dict[str, Tensor]:
         """``codebook`` [B], the mean squared distance of objects to their codes, and ``codes``
         [B, T], -1 where padded; empty where there is no codebook."""
@@ -100,7 +103,7 @@ class AutoencoderBase(nn.Module):
         """``embedding`` [B, L], the mean of what is kept of the objects, and ``code_surprise``."""
         scores = {"embedding": mean_pooling(codes.vectors, objects.packing).float()}
         if isinstance(self.latent, VqLatent) and codes.index is not None:
-            surprise = -self.latent.frequencies.clamp_min(_RAREST).log()[codes.index]
+            surprise = -self.latent.frequencies.log()[codes.index]
             of_number = self.multiplicity.surprise(objects.mask.sum(1))
             scores["code_surprise"] = event_sum(surprise, objects.packing) + of_number
         return scores

@@ -103,8 +103,8 @@ class VqLatentConfig(Part):
     ema_decay : float
         How slowly they follow.
     dead_below : float
-        A code is drawn anew from the batch where it stands for fewer objects of a batch than this
-        in the moving average; 0 never does.
+        A code is drawn anew from the batch where it stands for fewer objects than this share of
+        the mean over all codes, in the moving average; 0 never does.
     """
 
     target: Literal["thesis_arch.autoencoder.latents.vq.VqLatent"] = Field(alias="_target_")
@@ -113,7 +113,7 @@ class VqLatentConfig(Part):
     beta: float = Field(ge=0)
     ema: bool
     ema_decay: float = Field(gt=0, lt=1)
-    dead_below: float = Field(ge=0)
+    dead_below: float = Field(ge=0, lt=1)
 
     @model_validator(mode="after")
     def _codes_learn(self) -> "VqLatentConfig":

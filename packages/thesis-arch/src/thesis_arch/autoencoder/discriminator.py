@@ -8,7 +8,7 @@ from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
 from thesis_arch.autoencoder.config import DiscriminatorConfig
-from thesis_arch.autoencoder.features import EventFeatures, Targets
+from thesis_arch.autoencoder.features import EventFeatures, Found, Truth
 from thesis_arch.autoencoder.graph import GraphLayer
 from thesis_arch.physics.event_objects import EventObjects
 from thesis_arch.transformer_classifier.pooling import mean_pooling
@@ -51,21 +51,21 @@ class Discriminator(nn.Module):
             x = layer(x, objects.pairs, None)
         return self.out(mean_pooling(x, objects.packing))[:, 0].float()
 
-    def of_truth(self, truth: Targets, objects: EventObjects) -> Tensor:
+    def of_truth(self, truth: Truth, objects: EventObjects) -> Tensor:
         """Logits [B] of events as they are."""
         ids = functional.one_hot(truth.ids - 1, self.n_ids).float()
         return self(truth.momenta, ids, objects)
 
-    def of_reconstruction(self, found: Targets, objects: EventObjects) -> Tensor:
+    def of_reconstruction(self, found: Found, objects: EventObjects) -> Tensor:
         """Logits [B] of what a decoder says: the most probable ids, with a gradient to the others.
 
         Shares of ids would give each reconstruction away at once.
         """
-        soft = found.ids.softmax(-1)
+        soft = found.id_logits.softmax(-1)
         hard = functional.one_hot(soft.argmax(-1), self.n_ids).to(soft)
         return self(found.momenta, hard + soft - soft.detach(), objects)
 
 
 def hinge_loss(of_truth: Tensor, of_reconstruction: Tensor) -> Tensor:
-    """Loss of the discriminator (Lim and Ye, arXiv:1705.02894), from logits [B] and [B]."""
-    return (1 - of_truth).relu().mean() + (1 + of_reconstruction).relu().mean()
+    """Loss [B] of the discriminator (Lim and Ye, arXiv:1705.02894), from logits [B] and [B]."""
+    return (1 - of_truth).relu() + (1 + of_reconstruction).relu()

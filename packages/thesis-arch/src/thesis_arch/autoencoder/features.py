@@ -15,21 +15,30 @@ _ANGLE_WIDTH = 0.5**0.5
 
 
 @dataclass(frozen=True)
-class Targets:
-    """What a decoder has to say of a batch, or what one said.
+class Truth:
+    """What a decoder has to say of a batch.
 
     Attributes
     ----------
     momenta : Tensor
         [n, K] normalised features of the packed objects, phi as sin and cos.
     ids : Tensor
-        [n] object ids from 1, or [n, I] their logits.
+        [n] object ids from 1.
     met : Tensor or None
         [B, 3] normalised ln(1 + MET / GeV), sin and cos of METphi.
     """
 
     momenta: Tensor
     ids: Tensor
+    met: Tensor | None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a decoder says: as `Truth`, but for logits of the ids [n, I]."""
+
+    momenta: Tensor
+    id_logits: Tensor
     met: Tensor | None
 
 
@@ -65,22 +74,17 @@ class EventFeatures(nn.Module):
         scale[self.inputs.columns.get("phi", [])] = 1 / _ANGLE_WIDTH
         self.register_buffer("scale", scale, persistent=False)
 
-    def forward(self, objects: EventObjects) -> Targets:
-        """Targets of a batch."""
+    def forward(self, objects: EventObjects) -> Truth:
+        """What there is to say of a batch."""
         met = None
         if self.met is not None:
             size, direction = self.met(objects.globals)
             met = torch.cat([size, direction / _ANGLE_WIDTH], dim=-1)
-        return Targets(self.inputs(objects.cont) * self.scale, objects.ids, met)
+        return Truth(self.inputs(objects.cont) * self.scale, objects.ids, met)
 
     def to_physical(self, momenta: Tensor) -> Tensor:
         """Normalised [n, K] -> [n, F] in GeV and rad, in the columns of the batches."""
         return self.inputs.invert(momenta / self.scale)
-
-    def met_to_physical(self, met: Tensor) -> Tensor:
-        """Normalised [B, 3] -> [B, 2] MET (GeV) and METphi (rad)."""
-        assert self.met is not None
-        return self.met.invert(met[:, :1], met[:, 1:])
 
     @property
     def names(self) -> list[str]:

@@ -3,35 +3,52 @@
 from torch import Tensor
 from torch.nn import functional
 
-from thesis_arch.autoencoder.features import Targets
+from thesis_arch.autoencoder.features import Found, Truth
 from thesis_arch.packing import Packing
 
 
-def event_errors(found: Targets, wanted: Targets, packing: Packing) -> dict[str, Tensor]:
+def event_errors(found: Found, truth: Truth, packing: Packing) -> dict[str, Tensor]:
     """Error of each event, [B] by name.
 
-    - ``rec_tokens``: mean squared error of momenta over the objects and their numbers. A constant
-      guess of the training mean has about 1. Of phi it is the squared distance on the circle's
-      plane, so that -pi and pi are the same.
+    - ``rec_tokens``: as `momenta_error`.
     - ``ids``: mean cross-entropy of the ids over the objects.
-    - ``rec_globals``: mean squared error of MET and its direction, where they are reconstructed.
+    - ``rec_globals``: as `met_error`, where MET is reconstructed.
 
     An event without an object has errors of 0.
 
     Parameters
     ----------
-    found, wanted : Targets
-        What the decoder says, with logits of ids, and the truth.
+    found, truth : Found, Truth
+        What the decoder says, and what it should have said.
     packing : Packing
         Where the objects belong.
     """
-    squares = (found.momenta - wanted.momenta).square().mean(-1)
-    errors = {"rec_tokens": event_mean(squares, packing)}
-    surprise = functional.cross_entropy(found.ids, wanted.ids - 1, reduction="none")
-    errors["ids"] = event_mean(surprise, packing)
-    if found.met is not None and wanted.met is not None:
-        errors["rec_globals"] = (found.met - wanted.met).square().mean(-1)
-    return errors
+    surprise = functional.cross_entropy(found.id_logits, truth.ids - 1, reduction="none")
+    return {
+        "rec_tokens": momenta_error(found.momenta, truth, packing),
+        "ids": event_mean(surprise, packing),
+    } | met_error(found.met, truth)
+
+
+def momenta_error(momenta: Tensor, truth: Truth, packing: Packing) -> Tensor:
+    """Mean squared error [B] of momenta [n, K] over the objects and their numbers.
+
+    A constant guess of the training mean has about 1. Of phi it is the squared distance on the
+    circle's plane, so that -pi and pi are the same.
+    """
+    return event_mean((momenta - truth.momenta).square().mean(-1), packing)
+
+
+def met_error(met: Tensor | None, truth: Truth) -> dict[str, Tensor]:
+    """``rec_globals``, the mean squared error [B] of MET and its direction; empty without it."""
+    if met is None or truth.met is None:
+        return {}
+    return {"rec_globals": (met - truth.met).square().mean(-1)}
+
+
+def wrong_ids(found: Tensor, wanted: Tensor, packing: Packing) -> Tensor:
+    """Share [B] of the objects of each event whose id ([n] each, from 1) is told wrong."""
+    return event_mean((found != wanted).float(), packing)
 
 
 def event_mean(values: Tensor, packing: Packing) -> Tensor:

@@ -8,9 +8,9 @@ from torch import Tensor
 from thesis_arch.autoencoder.base import AutoencoderBase
 from thesis_arch.autoencoder.config import AutoencoderSpec
 from thesis_arch.autoencoder.decoders import DECODERS
-from thesis_arch.autoencoder.features import Targets
+from thesis_arch.autoencoder.features import Found, Truth
 from thesis_arch.autoencoder.latents.codes import Codes
-from thesis_arch.autoencoder.losses import event_errors
+from thesis_arch.autoencoder.losses import event_errors, wrong_ids
 from thesis_arch.data_spec import DataSpec
 from thesis_arch.events import Events
 from thesis_arch.physics.event_objects import EventObjects
@@ -46,7 +46,7 @@ class Autoencoder(AutoencoderBase):
         objects = EventObjects.of(batch, self.spec)
         return self.compare(objects)[0]
 
-    def compare(self, objects: EventObjects) -> tuple[dict[str, Tensor], Targets, Targets]:
+    def compare(self, objects: EventObjects) -> tuple[dict[str, Tensor], Found, Truth]:
         """What `forward` returns, what the decoder says, and the truth."""
         truth = self.features(objects)
         codes = self.codes(objects, truth.momenta)
@@ -54,10 +54,10 @@ class Autoencoder(AutoencoderBase):
         errors = event_errors(found, truth, objects.packing)
         return errors | self._of_codes(codes, objects), found, truth
 
-    def reconstruct(self, codes: Codes, objects: EventObjects) -> Targets:
+    def reconstruct(self, codes: Codes, objects: EventObjects) -> Found:
         """What the decoder makes of the codes; of `objects` it only sees which belong together."""
         momenta, id_logits = self.decoder(codes.vectors, objects)
-        return Targets(momenta, id_logits, self._met(codes, objects))
+        return Found(momenta, id_logits, self._met(codes, objects))
 
     @property
     def weights(self) -> dict[str, float]:
@@ -74,15 +74,18 @@ class Autoencoder(AutoencoderBase):
         """Anomaly scores [B] by name, larger where an event is less like those of training.
 
         ``rec_tokens``, ``ids`` and ``rec_globals`` are errors of the reconstruction and
-        ``reconstruction`` their weighted sum; ``code_surprise`` is -ln of the likelihood of the
-        number of objects and of their codes, each drawn by its share in training. ``embedding``
-        [B, L] is the mean of what is kept of the objects.
+        ``reconstruction`` their weighted sum; ``ids_wrong`` is the share of objects whose most
+        probable id is not their own; ``code_surprise`` is -ln of the likelihood of the
+        number of objects and of their codes, each with its share among typical events (those of
+        `remember_usage`). ``embedding`` [B, L] is the mean of what is kept of the objects.
         """
         objects = EventObjects.of(batch, self.spec)
         truth = self.features(objects)
         codes = self.codes(objects, truth.momenta)
-        scores = event_errors(self.reconstruct(codes, objects), truth, objects.packing)
+        found, packing = self.reconstruct(codes, objects), objects.packing
+        scores = event_errors(found, truth, packing)
         scores["reconstruction"] = self.objective(scores)
+        scores["ids_wrong"] = wrong_ids(found.id_logits.argmax(-1) + 1, truth.ids, packing)
         return scores | self._code_scores(codes, objects)
 
     @torch.no_grad()
@@ -92,4 +95,4 @@ class Autoencoder(AutoencoderBase):
         found = self.reconstruct(self.codes(objects), objects)
         packing = objects.packing
         momenta = packing.unpack(self.features.to_physical(found.momenta))
-        return momenta, packing.unpack(found.ids.argmax(-1) + 1)
+        return momenta, packing.unpack(found.id_logits.argmax(-1) + 1)

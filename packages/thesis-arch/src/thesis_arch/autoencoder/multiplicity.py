@@ -35,5 +35,5 @@ class Multiplicity(Observer):
         return -(counts / counts.sum()).log()[lengths]
 
     def sample(self, n_events: int, generator: torch.Generator | None = None) -> Tensor:
-        """[n_events] int64."""
-        return torch.multinomial(self.counts, n_events, replacement=True, generator=generator)
+        """[n_events] int64 on the CPU, where the generator is."""
+        return torch.multinomial(self.counts.cpu(), n_events, replacement=True, generator=generator)

@@ -12,7 +12,8 @@ class WeightAverage:
     """Average of the weights over the last steps (Polyak and Juditsky, 1992).
 
     Weights are the parameters, and the buffers that hold real numbers: averaged parameters with
-    the batch-norm statistics of the last step alone would be a model that never was.
+    the batch-norm statistics of the last step alone would be a model that never was. Left out are
+    buffers of modules with `moving_buffers`, which are averages that jump where they have to.
 
     Early on the decay is (1 + t) / (10 + t), so that the average forgets where training began.
 
@@ -27,7 +28,14 @@ class WeightAverage:
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.decay = decay
         self.steps = 0
-        buffers = {name: b for name, b in model.named_buffers() if b.is_floating_point()}
+        moving = tuple(
+            f"{name}." for name, m in model.named_modules() if getattr(m, "moving_buffers", False)
+        )
+        buffers = {
+            name: values
+            for name, values in model.named_buffers()
+            if values.is_floating_point() and not name.startswith(moving)
+        }
         self._weights: dict[str, Tensor] = dict(model.named_parameters()) | buffers
         self._average = {name: w.detach().clone() for name, w in self._weights.items()}
 

@@ -59,6 +59,9 @@ class Job:
         Per-event outputs of an epoch by name -> metrics by name.
     first_candidate : int
         Epoch from which on one can be the best, and early stopping counts.
+    judged : callable
+        Per-event outputs of validation by name -> None, on rank 0 before the model is kept: it may
+        remember something of them.
     begin_epoch : callable
         (epoch, step) -> None, before the first step of an epoch, or before the one it goes on with.
     end_epoch : callable
@@ -73,6 +76,7 @@ class Job:
     steps_per_epoch: int
     metrics: Metrics
     first_candidate: int = 0
+    judged: Callable[[Mapping[str, np.ndarray]], None] = lambda outputs: None
     begin_epoch: Callable[[int, int], None] = lambda epoch, step: None
     end_epoch: Callable[[int], None] = lambda epoch: None
 
@@ -205,6 +209,7 @@ class _Fit:
     def _judge(
         self, training: Tally, validation: Tally, arrays: Mapping[str, np.ndarray]
     ) -> EpochResult:
+        self.job.judged(arrays)
         return EpochResult(
             epoch=self.epoch,
             train_loss=training.loss,

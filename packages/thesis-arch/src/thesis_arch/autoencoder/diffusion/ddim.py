@@ -9,7 +9,7 @@ from torch import Tensor
 
 from thesis_arch.autoencoder.diffusion.noise import signal_and_noise, split
 
-_LARGEST = 6.0  # normalised numbers beyond it are errors of the first steps
+_LARGEST = 20.0  # normalised numbers beyond it are errors of the first steps
 
 
 def ddim(

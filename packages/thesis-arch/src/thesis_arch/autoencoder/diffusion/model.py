@@ -9,14 +9,14 @@ from thesis_arch.autoencoder.config import DiffusionSpec
 from thesis_arch.autoencoder.diffusion.ddim import ddim
 from thesis_arch.autoencoder.diffusion.denoiser import Denoiser
 from thesis_arch.autoencoder.diffusion.noise import signal_and_noise, wanted
-from thesis_arch.autoencoder.features import Targets
-from thesis_arch.autoencoder.losses import event_errors, event_mean
+from thesis_arch.autoencoder.features import Truth
+from thesis_arch.autoencoder.losses import event_mean, met_error, momenta_error, wrong_ids
 from thesis_arch.data_spec import DataSpec
 from thesis_arch.events import Events
 from thesis_arch.packing import Packing
 from thesis_arch.physics.event_objects import EventObjects
 
-_PROBES = 8  # times at which an event is judged, always the same
+_PROBES = 4  # times at which an event is judged, always the same
 _SEED = 20240607  # of the noise that judges
 
 
@@ -63,26 +63,18 @@ class DiffusionAutoencoder(AutoencoderBase):
     def forward(self, batch: Events) -> dict[str, Tensor]:
         """Errors [B] by name: ``denoising``, ``denoising_ids``, ``rec_globals``.
 
-        In training each event has a time and noise of its own, drawn anew; else the time is that
-        of its place in the batch, and the noise is fixed. With a codebook also ``codebook`` and
-        ``codes``.
+        In training each event has a time and noise of its own, drawn anew; else the errors are
+        means over fixed times and noise. With a codebook also ``codebook`` and ``codes``.
         """
         objects = EventObjects.of(batch, self.spec)
         truth = self.features(objects)
         codes = self.codes(objects, truth.momenta)
-        x, n_events = self._numbers(truth), len(batch.mask)
-        kept = codes.vectors
+        x = self._numbers(truth)
         if self.training:
-            time, noise = torch.rand(n_events, device=x.device), torch.randn_like(x)
-            told = torch.rand(n_events, device=x.device) >= self.unconditional
-            kept = torch.where(told[objects.event][:, None], kept, self.decoder.nothing)
+            errors = self._drawn_denoising(x, codes.vectors, objects)
         else:
-            time = (torch.arange(n_events, device=x.device) % _PROBES + 0.5) / _PROBES
-            noise = self._probe_noise(0, objects.packing)
-        errors = self._denoising(x, noise, time, kept, objects)
-        met = self._met(codes, objects)
-        if met is not None and truth.met is not None:
-            errors["rec_globals"] = (met - truth.met).square().mean(-1)
+            errors = self._fixed_denoising(x, codes.vectors, objects)
+        errors |= met_error(self._met(codes, objects), truth)
         return errors | self._of_codes(codes, objects)
 
     @property
@@ -99,32 +91,28 @@ class DiffusionAutoencoder(AutoencoderBase):
     def event_scores(self, batch: Events) -> dict[str, Tensor]:
         """Anomaly scores [B] by name, larger where an event is less like those of training.
 
-        ``denoising`` and ``denoising_ids`` are means over fixed times and noise; ``rec_tokens``,
-        ``ids`` and ``rec_globals`` errors of the reconstruction by DDIM; ``code_surprise`` and
-        ``embedding`` as those of `Autoencoder`.
+        ``denoising`` and ``denoising_ids`` are means over fixed times and noise, and
+        ``reconstruction`` their weighted sum with ``rec_globals``; ``rec_tokens`` and ``ids_wrong``
+        are those of the reconstruction by DDIM; ``code_surprise`` and ``embedding`` as those of
+        `Autoencoder`.
         """
         objects = EventObjects.of(batch, self.spec)
         truth = self.features(objects)
         codes = self.codes(objects, truth.momenta)
-        x, n_events = self._numbers(truth), len(batch.mask)
-        sums: dict[str, Tensor] = {}
-        for number in range(_PROBES):
-            time = torch.full((n_events,), (number + 0.5) / _PROBES, device=x.device)
-            noise = self._probe_noise(number, objects.packing)
-            errors = self._denoising(x, noise, time, codes.vectors, objects)
-            sums = {name: sums.get(name, 0) + values for name, values in errors.items()}
-        scores = {name: values / _PROBES for name, values in sums.items()}
-        found = self._reconstruct(codes.vectors, objects)
-        found = Targets(found.momenta, found.ids, self._met(codes, objects))
-        scores |= event_errors(found, truth, objects.packing)
+        scores = self._fixed_denoising(self._numbers(truth), codes.vectors, objects)
+        scores |= met_error(self._met(codes, objects), truth)
+        scores["reconstruction"] = self.objective(scores)
+        momenta, ids = self._reconstruct(codes.vectors, objects)
+        scores["rec_tokens"] = momenta_error(momenta, truth, objects.packing)
+        scores["ids_wrong"] = wrong_ids(ids, truth.ids, objects.packing)
         return scores | self._code_scores(codes, objects)
 
     @torch.no_grad()
     def reconstructed(self, batch: Events) -> tuple[Tensor, Tensor]:
         """Events as DDIM tells them: [B, T, F] in GeV and rad, and ids [B, T]."""
         objects = EventObjects.of(batch, self.spec)
-        found = self._reconstruct(self.codes(objects).vectors, objects)
-        return self._physical(found, objects.packing)
+        momenta, ids = self._reconstruct(self.codes(objects).vectors, objects)
+        return self._physical(momenta, ids, objects.packing)
 
     @torch.no_grad()
     def sample(self, n_events: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -142,12 +130,29 @@ class DiffusionAutoencoder(AutoencoderBase):
         n = len(packing.index)
         noise = torch.randn(n, self.n_numbers, generator=generator).to(device)
         kept = self.decoder.nothing.expand(n, -1)
-        return self._physical(self._from_noise(noise, kept, packing), packing)
+        return self._physical(*self._from_noise(noise, kept, packing), packing)
 
-    def _numbers(self, truth: Targets) -> Tensor:
+    def _numbers(self, truth: Truth) -> Tensor:
         """[n, C] what is diffused of each object."""
         bits = 2 * functional.one_hot(truth.ids - 1, self.features.n_ids).float() - 1
         return torch.cat([truth.momenta, bits], dim=-1)
+
+    def _drawn_denoising(self, x: Tensor, kept: Tensor, objects: EventObjects) -> dict[str, Tensor]:
+        """Errors [B] at a time that is drawn; of some events the denoiser is told nothing."""
+        n_events = len(objects.mask)
+        time, noise = torch.rand(n_events, device=x.device), torch.randn_like(x)
+        told = torch.rand(n_events, device=x.device) >= self.unconditional
+        kept = torch.where(told[objects.event][:, None], kept, self.decoder.nothing)
+        return self._denoising(x, noise, time, kept, objects)
+
+    def _fixed_denoising(self, x: Tensor, kept: Tensor, objects: EventObjects) -> dict[str, Tensor]:
+        """Mean errors [B] over the fixed times, each with noise of its own."""
+        n_events, found = len(objects.mask), []
+        for number in range(_PROBES):
+            time = torch.full((n_events,), (number + 0.5) / _PROBES, device=x.device)
+            noise = self._probe_noise(number, objects.packing)
+            found.append(self._denoising(x, noise, time, kept, objects))
+        return {name: torch.stack([one[name] for one in found]).mean(0) for name in found[0]}
 
     def _denoising(
         self, x: Tensor, noise: Tensor, time: Tensor, kept: Tensor, objects: EventObjects
@@ -162,10 +167,11 @@ class DiffusionAutoencoder(AutoencoderBase):
             "denoising_ids": event_mean(ids.mean(-1), objects.packing),
         }
 
-    def _reconstruct(self, kept: Tensor, objects: EventObjects) -> Targets:
+    def _reconstruct(self, kept: Tensor, objects: EventObjects) -> tuple[Tensor, Tensor]:
         return self._from_noise(self._probe_noise(0, objects.packing), kept, objects.packing)
 
-    def _from_noise(self, noise: Tensor, kept: Tensor, packing: Packing) -> Targets:
+    def _from_noise(self, noise: Tensor, kept: Tensor, packing: Packing) -> tuple[Tensor, Tensor]:
+        """Normalised momenta [n, K] and ids [n]."""
         n_events = len(packing.mask)
 
         def denoise(x: Tensor, time: float) -> Tensor:
@@ -174,12 +180,12 @@ class DiffusionAutoencoder(AutoencoderBase):
 
         numbers = ddim(denoise, noise, self.steps, self.prediction)
         momenta, bits = numbers.tensor_split([self.n_momenta], dim=-1)
-        return Targets(momenta, bits, None)
+        return momenta, bits.argmax(-1) + 1
 
     def _probe_noise(self, number: int, packing: Packing) -> Tensor:
         """[n, C] of the slot of each object."""
         return self.probe[number].index_select(0, packing.index % packing.mask.shape[1])
 
-    def _physical(self, found: Targets, packing: Packing) -> tuple[Tensor, Tensor]:
-        momenta = packing.unpack(self.features.to_physical(found.momenta))
-        return momenta, packing.unpack(found.ids.argmax(-1) + 1)
+    def _physical(self, momenta: Tensor, ids: Tensor, packing: Packing) -> tuple[Tensor, Tensor]:
+        """In GeV and rad [B, T, F], and ids [B, T]."""
+        return packing.unpack(self.features.to_physical(momenta)), packing.unpack(ids)

@@ -1,5 +1,6 @@
 """Vector quantisation (van den Oord et al., arXiv:1711.00937): one code for each object."""
 
+import torch
 from torch import Tensor, nn
 from vector_quantize_pytorch import VectorQuantize
 
@@ -15,7 +16,7 @@ class VqLatent(Penalised):
     The first training batch places the codes by k-means. Codes that stand for (almost) nothing
     are drawn anew from the batch, so that the whole codebook stays in use. The commitment loss is
     a penalty of the training loss (`thesis_arch.auxiliary`). Gradients reach the encoder by the
-    rotation trick (Fifty et al., arXiv:2410.06424).
+    rotation trick (Fifty et al., arXiv:2410.06424). Precision is single whatever is around it.
 
     Parameters
     ----------
@@ -24,6 +25,9 @@ class VqLatent(Penalised):
     width : int
         Width of the encoder's output.
     """
+
+    usage: Tensor
+    moving_buffers = True  # the codes are moving averages already
 
     def __init__(self, config: VqLatentConfig, width: int) -> None:
         super().__init__()
@@ -39,8 +43,10 @@ class VqLatent(Penalised):
             decay=config.ema_decay,
             threshold_ema_dead_code=config.dead_below,
         )
+        self.dead_below = config.dead_below
         self.out_features = config.latent_dim
         self.codebook_size = config.codebook_size
+        self.register_buffer("usage", torch.zeros(config.codebook_size, dtype=torch.int64))
         self._penalty: Tensor | None = None
 
     @property
@@ -50,25 +56,38 @@ class VqLatent(Penalised):
 
     @property
     def frequencies(self) -> Tensor:
-        """[codebook_size] share of the training objects that each code stands for."""
-        counts = self.quantise.get_buffer("_codebook.cluster_size")[0]
+        """[codebook_size] share of each code among those told to `set_usage`; one that was not
+        among them counts as half of one."""
+        counts = self.usage + 0.5
         return counts / counts.sum()
+
+    def set_usage(self, index: Tensor) -> None:
+        """Remember which codes [n] some objects have: how often each of them comes."""
+        counts = torch.bincount(index.long().cpu(), minlength=self.codebook_size)
+        self.usage.copy_(counts)
 
     def forward(self, x: Tensor) -> Codes:
         """[n, width] -> codes of n objects."""
         z = self.project(with_spare_rows(x))[: len(x)].float()
         if len(z) == 0:  # the library takes means of the batch
             return Codes(z, z.new_zeros(0).long(), z.new_zeros(0))
-        vectors, index, commitment = self.quantise(z[None])
+        if self.training and self.dead_below:
+            self._measure_death()
+        with torch.autocast(z.device.type, enabled=False):
+            vectors, index, commitment = self.quantise(z[None])
         self._penalty = commitment if self.training else None
         distance = (vectors[0] - z).detach().square().mean(-1)
         return Codes(vectors[0], index[0], distance)
-
-    def vectors_of(self, index: Tensor) -> Tensor:
-        """[n] codes -> [n, latent_dim]."""
-        return self.codebook[index]
 
     def take_penalty(self) -> Tensor | None:
         """Commitment loss of the last training batch, times `beta`."""
         penalty, self._penalty = self._penalty, None
         return penalty
+
+    def _measure_death(self) -> None:
+        """Few is relative to how many objects a batch has for each code, and a code that is drawn
+        anew begins with as many: the library takes numbers, and would draw it again at once."""
+        codebook = self.quantise._codebook
+        objects_a_code = float(self.quantise.get_buffer("_codebook.cluster_size").mean())
+        codebook.threshold_ema_dead_code = self.dead_below * objects_a_code
+        codebook.reset_cluster_size = objects_a_code
