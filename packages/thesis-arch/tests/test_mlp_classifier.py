@@ -132,5 +132,5 @@ def test_vocabulary_tokens_are_no_features():
     with pytest.raises(ValueError, match=r"binned tokens; use data=h5_tokens"):
         MLPClassifier(mlp_spec(), DataSpec(9, (), ("ttH", "4t"), vocab_size=886))
     tokenizer = {"name": "binned", "id_embed_dim": 8, "pid_mode": "one_hot"}
-    with pytest.raises(ValidationError, match="expected identity or raw"):
+    with pytest.raises(ValidationError, match="'identity' or 'raw'"):
         mlp_spec(tokenizer=tokenizer)

@@ -189,6 +189,15 @@ def test_only_an_embedding_of_ids_has_a_size(config, name, pid_mode, size):
     assert infer_meta(config)["datatreatment"]["id_embed_dim"] == 8  # as older systems said
 
 
+def test_autoencoders_embed_ids_too(config):
+    config["loop"], config["phase1"] = "ae", {"encoder": {"id_embed_dim": 6}}
+    del config["classifier"]["model"]
+    treatment = infer_meta(config)["datatreatment"]
+    assert (treatment["pid_encoding"], treatment["id_embed_dim"]) == ("embedded", 6)
+    config["data"]["num_workers"] = 0  # older systems left it open
+    assert infer_meta(config)["datatreatment"]["pid_encoding"] == "unknown"
+
+
 def test_trees_are_not_normalised(config):
     config["loop"] = "bdt_classifier"
     assert infer_meta(config)["datatreatment"]["normalization"] == "none"

@@ -1,20 +1,28 @@
 """A disk that is full or read-only stops a run with one message, and costs none of its work."""
 
+import json
+
 import pytest
 import torch
 
 from small_disks import fill, set_read_only, small_disk
 from small_runs import events_of, numbers_of
+from thesis_facts.anomaly import read_anomaly_scores
 from thesis_facts.errors import RunError, ThesisError
 from thesis_facts.scores import read_scores
 
 PAGE = 4096
+AUTOENCODERS = {"ae", "gan_ae", "diffusion_ae"}
 
 
 @pytest.fixture
 def disk(tmp_path):
     with small_disk(tmp_path / "disk", n_bytes=4 << 20) as path:
         yield path
+
+
+def run_loop(run_dir):
+    return json.loads((run_dir / "facts" / "config.json").read_text())["loop"]
 
 
 def assert_intact(run_dir):
@@ -25,8 +33,9 @@ def assert_intact(run_dir):
     assert len({row.count(",") for row in rows}) <= 1
     for path in run_dir.glob("*.pt"):
         torch.load(path, weights_only=True)
+    read = read_anomaly_scores if run_loop(run_dir) in AUTOENCODERS else read_scores
     for path in run_dir.glob("scores/*.npz"):
-        read_scores(path)
+        read(path)
     assert not list(run_dir.rglob(".*.tmp"))
 
 

@@ -83,7 +83,7 @@ def test_two_ranks_share_one_codebook(config, tmp_path):
     processes = start_ranks([config("ae", trainer__batch_size=239)])
     said = [process.communicate(timeout=60)[1] for process in processes]
     assert all(process.returncode for process in processes)
-    assert "no event for some process" in said[0]
+    assert "no event for some rank" in said[0]
 
 
 @pytest.fixture

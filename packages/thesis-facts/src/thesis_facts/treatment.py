@@ -77,6 +77,8 @@ def _tokenization(config: Mapping[str, Any]) -> str:
 
 
 def _pid_encoding(config: Mapping[str, Any]) -> str:
+    if _embeds_ids_in_phase1(config):
+        return "embedded"
     tokenizer = value_at(config, "classifier.model.tokenizer") or {}
     name = tokenizer.get("name") if isinstance(tokenizer, Mapping) else None
     if name == "raw":
@@ -90,7 +92,15 @@ def _pid_encoding(config: Mapping[str, Any]) -> str:
 def _id_embed_dim(config: Mapping[str, Any]) -> Any:
     if _pid_encoding(config) in ("onehot", "none") and not is_older(config):
         return None  # the number that stands there acts nowhere
+    if _embeds_ids_in_phase1(config):
+        return value_at(config, "phase1.encoder.id_embed_dim")
     return value_at(config, "classifier.model.tokenizer.id_embed_dim")
+
+
+def _embeds_ids_in_phase1(config: Mapping[str, Any]) -> bool:
+    """Whether an autoencoder of ours was trained; older systems left it unknown."""
+    is_ae = loop_of(config).family == "ae"
+    return is_ae and not is_older(config) and bool(value_at(config, "phase1.encoder.id_embed_dim"))
 
 
 def _normalization(config: Mapping[str, Any]) -> Any:
