@@ -3,7 +3,7 @@
     uv run --all-packages python benchmarks/what_autoencoders_learn.py RUN_DIR [RUN_DIR …] \
         [--pictures FOLDER]
 
-On the test events of the runs' own data set:
+On the test events of the runs' own data set, of the processes that they learned from:
 
 - error of the reconstruction in normalised units, beside that of the training mean and of principal
   components (PCA) of the momenta of single objects, fitted on training objects;
@@ -75,7 +75,8 @@ def main() -> None:
         config = json.loads((Path(run_dir) / "facts" / "config.json").read_text())
         model = load_model(Path(run_dir) / "best_val.pt")
         assert isinstance(model, AutoencoderBase)
-        data = load_events(DataConfig(**config["data"]))
+        known = config["phase1"]["anomaly"]["background"]  # events as those it learned from
+        data = load_events(DataConfig(**config["data"]), ("train", "test"), only=known)
         name = f"{config['loop']} {Path(run_dir).name}"
         report(name, model, data.train, data.test, options.pictures)
 
@@ -189,9 +190,9 @@ def told_apart(model: AutoencoderBase, data: Events, others: Events) -> str:
     layout = TableLayout(model.spec, with_met=False, with_physics=True)
     tables, labels, half = [], [], len(data.tokens_id) // 2
     for start, stop in ((0, half), (half, 2 * half)):
-        # the events of one half and those made of the other: none is told by its own copy
-        other = others.part(half - start, half - start + half)
-        tables.append(np.concatenate([layout.rows(data.part(start, stop)), layout.rows(other)]))
+        # what was made of the events of a half is in that half: no copy is known from learning
+        halves = (data.part(start, stop), others.part(start, stop))
+        tables.append(np.concatenate([layout.rows(part) for part in halves]))
         labels.append(np.repeat([0, 1], half))
     booster = xgboost.train(
         {"objective": "binary:logistic", "max_depth": 4, "eta": 0.1, "nthread": 1, "seed": 0},
