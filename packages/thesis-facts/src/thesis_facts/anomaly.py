@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from thesis_facts.durable import StrPath
 from thesis_facts.errors import RunError
-from thesis_facts.json_objects import read_object
+from thesis_facts.json_objects import read_versioned
 from thesis_facts.metrics import auroc, auroc_uncertainty, rejection_at
 from thesis_facts.metrics.auroc import auroc_influence, auroc_of
 from thesis_facts.metrics.ranking import rank_events
@@ -196,17 +196,9 @@ def read_anomaly(run_dir: StrPath) -> dict[str, Any]:
         If the run has none, or one of another format or a newer version.
     """
     path = _path(run_dir)
-    report = read_object(path)
+    report = read_versioned(path, FORMAT, VERSION, what="an anomaly report")
     if report is None:
         raise RunError("no anomaly report", key=str(path), do="an autoencoder's run writes it")
-    found = report.get("format"), report.get("version")
-    if found[0] != FORMAT or not isinstance(found[1], int) or not 1 <= found[1] <= VERSION:
-        raise RunError(
-            "unknown format of an anomaly report",
-            key=str(path),
-            found=f"{found[0]} version {found[1]}",
-            expected=f"{FORMAT} up to version {VERSION}",
-        )
     return report
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from thesis_facts.durable import StrPath
 from thesis_facts.errors import RunError
-from thesis_facts.json_objects import read_object
+from thesis_facts.json_objects import read_versioned
 from thesis_facts.metrics import classification_report, process_report
 from thesis_facts.processes import PROCESSES
 from thesis_facts.scores import Scores
@@ -166,19 +166,7 @@ def read_evaluation(run_dir: StrPath) -> dict[str, Any]:
 
 def find_evaluation(run_dir: StrPath) -> dict[str, Any] | None:
     """``read_evaluation``, but None where the run has none."""
-    path = _path(run_dir)
-    evaluation = read_object(path)
-    if evaluation is None:
-        return None
-    found = evaluation.get("format"), evaluation.get("version")
-    if found[0] != FORMAT or not isinstance(found[1], int) or not 1 <= found[1] <= VERSION:
-        raise RunError(
-            "unknown format of an evaluation",
-            key=str(path),
-            found=f"{found[0]} version {found[1]}",
-            expected=f"{FORMAT} up to version {VERSION}",
-        )
-    return evaluation
+    return read_versioned(_path(run_dir), FORMAT, VERSION, what="an evaluation")
 
 
 def _path(run_dir: StrPath) -> Path:

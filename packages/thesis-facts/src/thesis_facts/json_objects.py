@@ -69,3 +69,25 @@ def read_object(path: StrPath) -> dict[str, Any] | None:
     if value is None:
         raise RunError(f"can't read {path}", expected="one JSON object")
     return value
+
+
+def read_versioned(path: StrPath, name: str, version: int, *, what: str) -> dict[str, Any] | None:
+    """`read_object` of a file that names its format and version; None where there is no file.
+
+    Raises
+    ------
+    RunError
+        If it can't be read, or if it is of another format than `name` or newer than `version`.
+    """
+    content = read_object(path)
+    if content is None:
+        return None
+    found = content.get("format"), content.get("version")
+    if found[0] != name or not isinstance(found[1], int) or not 1 <= found[1] <= version:
+        raise RunError(
+            f"unknown format of {what}",
+            key=str(path),
+            found=f"{found[0]} version {found[1]}",
+            expected=f"{name} up to version {version}",
+        )
+    return content

@@ -1,7 +1,6 @@
 """The update of an autoencoder and its discriminator, in turn on each batch."""
 
-from collections.abc import Generator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -13,7 +12,7 @@ from thesis_arch.autoencoder.model import Autoencoder
 from thesis_arch.physics.event_objects import EventObjects
 from thesis_data.events import EventBatch
 from thesis_loops.config import AdversarialTrainer
-from thesis_loops.engine.averaging import WeightAverage
+from thesis_loops.engine.averaging import WeightAverage, as_judged
 from thesis_loops.engine.numerics import Numerics
 from thesis_loops.engine.optimisation import Optimisation, StepOutput
 from thesis_loops.reconstruction import step_output
@@ -122,13 +121,9 @@ class AdversarialUpdate:
         (its,) = torch.autograd.grad(deceit * scale, last, retain_graph=True)
         return (own.norm() / (its.norm() + 1e-4 * scale)).clamp(0, _STRONGEST_PULL).detach()
 
-    @contextmanager
-    def evaluating(self) -> Generator[None]:
+    def evaluating(self) -> AbstractContextManager[None]:
         """The model as it is to be judged: eval mode, averaged weights."""
-        self.model.eval()
-        with self.average.applied() if self.average is not None else nullcontext():
-            yield
-        self.model.train()
+        return as_judged(self.model, self.average)
 
     def state_dict(self) -> dict[str, Any]:
         """For a checkpoint."""

@@ -157,10 +157,9 @@ def _is_background(scores: AnomalyScores, background: Sequence[int] | None) -> n
 def _kept(scores: AnomalyScores, settings: ScoresSettings) -> AnomalyScores:
     """As much of the scores as is to be written."""
     n = settings.max_events or len(scores)
-    embeddings = scores.embeddings
     return AnomalyScores(
         scores={name: values[:n] for name, values in scores.scores.items()},
         process=scores.process[:n],
         weights=None if scores.weights is None else scores.weights[:n],
-        embeddings=None if embeddings is None else embeddings[:n],
+        embeddings=None if scores.embeddings is None else scores.embeddings[:n],
     )

@@ -6,23 +6,17 @@ from typing import Any
 
 from thesis_arch.autoencoder.config import DiffusionSpec
 from thesis_arch.autoencoder.diffusion.model import DiffusionAutoencoder
-from thesis_data.batches import steps_per_epoch
-from thesis_data.events import EventBatch
 from thesis_data.loading import load_events
-from thesis_loops.anomaly import conclude
 from thesis_loops.config import DiffusionSection, check_config
 from thesis_loops.engine.distributed import together
-from thesis_loops.engine.fit import fit
-from thesis_loops.engine.optimisation import GradientUpdate, StepOutput
 from thesis_loops.engine.run import open_run
 from thesis_loops.reconstruction import (
     load_lesson,
     normalisation,
     phase1_sections,
-    reconstruction_job,
-    step_output,
+    train_reconstruction,
 )
-from thesis_loops.starting import begin_facts, build_for_events
+from thesis_loops.starting import build_for_events
 
 
 def train(cfg: Mapping[str, Any]) -> dict[str, Any]:
@@ -42,26 +36,17 @@ def train(cfg: Mapping[str, Any]) -> dict[str, Any]:
     """
     config = check_config(cfg)
     section, events = phase1_sections(config, DiffusionSection)
-    trainer = section.trainer
     spec = DiffusionSpec(
         encoder=section.encoder,
         latent_space=section.latent_space,
         decoder=section.decoder,
         norm=normalisation(events),
     )
-    with open_run(config, trainer) as run:
+    with open_run(config, section.trainer) as run:
         if run.earlier.results is not None:
             return run.earlier.results
         data = together(partial(load_events, events, ("val", "test")))
         lesson = together(partial(load_lesson, section, events))
         build = partial(build_for_events, DiffusionAutoencoder, spec, events, lesson)
         model = together(build).to(run.numerics.device)
-
-        def train_step(batch: EventBatch) -> StepOutput:
-            return step_output(model, batch, model(batch))
-
-        begin_facts(run, model, events)
-        total = steps_per_epoch(lesson.train, trainer.batch_size) * trainer.epochs
-        updater = GradientUpdate(model, train_step, trainer, total, run.numerics)
-        job = reconstruction_job(trainer, model, lesson, events.augment, updater)
-        return conclude(run, model, data, section.anomaly, fit(run, job))
+        return train_reconstruction(run, model, lesson, data, section, events)

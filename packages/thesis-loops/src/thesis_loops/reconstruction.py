@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -18,17 +18,19 @@ from thesis_data.events import EventBatch, EventSplit
 from thesis_data.loading import EventData, load_events
 from thesis_facts.errors import ConfigError
 from thesis_facts.metrics.codebook import codes_used, perplexity
+from thesis_loops.anomaly import conclude
 from thesis_loops.config import (
     AdversarialSection,
     AutoencoderSection,
     DiffusionSection,
     RunConfig,
 )
-from thesis_loops.engine.fit import Job, Updater
-from thesis_loops.engine.optimisation import StepOutput
+from thesis_loops.engine.fit import Job, Updater, fit
+from thesis_loops.engine.optimisation import GradientUpdate, StepOutput
 from thesis_loops.engine.ranks import n_ranks, shard
+from thesis_loops.engine.run import Run
 from thesis_loops.engine.settings import TrainerSettings
-from thesis_loops.starting import events_section
+from thesis_loops.starting import begin_facts, events_section
 
 Phase1 = AutoencoderSection | AdversarialSection | DiffusionSection
 S = TypeVar("S", AutoencoderSection, AdversarialSection, DiffusionSection)
@@ -92,6 +94,27 @@ def load_lesson(section: Phase1, events: DataConfig) -> EventData:
             do="choose another batch_size",
         )
     return data
+
+
+def train_reconstruction(
+    run: Run,
+    model: AutoencoderBase,
+    lesson: EventData,
+    data: EventData,
+    section: AutoencoderSection | DiffusionSection,
+    events: DataConfig,
+) -> dict[str, Any]:
+    """Train an autoencoder on its own objective, score the events of `data`, and sum up."""
+    trainer = section.trainer
+
+    def train_step(batch: EventBatch) -> StepOutput:
+        return step_output(model, batch, model(batch))
+
+    begin_facts(run, model, events)
+    total = steps_per_epoch(lesson.train, trainer.batch_size) * trainer.epochs
+    updater = GradientUpdate(model, train_step, trainer, total, run.numerics)
+    job = reconstruction_job(trainer, model, lesson, events.augment, updater)
+    return conclude(run, model, data, section.anomaly, fit(run, job))
 
 
 def reconstruction_job(

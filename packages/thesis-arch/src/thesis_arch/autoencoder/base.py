@@ -1,5 +1,6 @@
 """What all autoencoders share: from the objects of an event to what is kept of them."""
 
+from abc import abstractmethod
 from collections.abc import Iterable
 from typing import Any, cast
 
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 from thesis_arch.autoencoder.config import AutoencoderSpec, DiffusionSpec
 from thesis_arch.autoencoder.decoders.met_head import MetHead
 from thesis_arch.autoencoder.encoders import ENCODERS
-from thesis_arch.autoencoder.features import EventFeatures
+from thesis_arch.autoencoder.features import EventFeatures, Truth
 from thesis_arch.autoencoder.latents import LATENTS
 from thesis_arch.autoencoder.latents.codes import Codes
 from thesis_arch.autoencoder.latents.vq import VqLatent
@@ -57,10 +58,14 @@ class AutoencoderBase(nn.Module):
         """Set all normalisations from the valid objects, pairs and MET of training batches."""
         fit_observers(self, (EventObjects.of(batch, self.spec) for batch in batches))
 
-    def codes(self, objects: EventObjects, momenta: Tensor | None = None) -> Codes:
-        """What is kept of the objects; their normalised `momenta` where they are known already."""
-        momenta = self.features(objects).momenta if momenta is None else momenta
-        return self.latent(self.encoder(objects, momenta))
+    def encode(self, objects: EventObjects) -> tuple[Truth, Codes]:
+        """What there is to say of the objects, and what is kept of them."""
+        truth = self.features(objects)
+        return truth, self.latent(self.encoder(objects, truth.momenta))
+
+    def codes(self, objects: EventObjects) -> Codes:
+        """What is kept of the objects."""
+        return self.encode(objects)[1]
 
     def objective(self, errors: dict[str, Tensor]) -> Tensor:
         """What is minimised, [B]: the errors that have a weight."""
@@ -68,14 +73,14 @@ class AutoencoderBase(nn.Module):
         return torch.stack(parts).sum(0)
 
     @property
+    @abstractmethod
     def weights(self) -> dict[str, float]:
         """Weight of each error in the objective."""
-        raise NotImplementedError
 
+    @abstractmethod
     def event_scores(self, batch: Events) -> dict[str, Tensor]:
         """Anomaly scores [B] by name, larger where an event is less like those of training; the
         mean of what is kept of its objects as ``embedding`` [B, L]."""
-        raise NotImplementedError
 
     def effective_axes(self) -> dict[str, Any]:
         """Coordinates in design space that only the built model knows."""

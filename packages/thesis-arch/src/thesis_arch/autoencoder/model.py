@@ -48,8 +48,7 @@ class Autoencoder(AutoencoderBase):
 
     def compare(self, objects: EventObjects) -> tuple[dict[str, Tensor], Found, Truth]:
         """What `forward` returns, what the decoder says, and the truth."""
-        truth = self.features(objects)
-        codes = self.codes(objects, truth.momenta)
+        truth, codes = self.encode(objects)
         found = self.reconstruct(codes, objects)
         errors = event_errors(found, truth, objects.packing)
         return errors | self._of_codes(codes, objects), found, truth
@@ -80,8 +79,7 @@ class Autoencoder(AutoencoderBase):
         `remember_usage`). ``embedding`` [B, L] is the mean of what is kept of the objects.
         """
         objects = EventObjects.of(batch, self.spec)
-        truth = self.features(objects)
-        codes = self.codes(objects, truth.momenta)
+        truth, codes = self.encode(objects)
         found, packing = self.reconstruct(codes, objects), objects.packing
         scores = event_errors(found, truth, packing)
         scores["reconstruction"] = self.objective(scores)

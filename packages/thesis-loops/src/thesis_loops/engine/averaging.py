@@ -1,11 +1,20 @@
 """An exponential moving average of the weights."""
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+
+@contextmanager
+def as_judged(model: nn.Module, average: "WeightAverage | None") -> Generator[None]:
+    """The model as it is to be judged: eval mode, averaged weights where there are any."""
+    model.eval()
+    with average.applied() if average is not None else nullcontext():
+        yield
+    model.train()
 
 
 class WeightAverage:

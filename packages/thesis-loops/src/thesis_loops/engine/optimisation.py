@@ -1,7 +1,7 @@
 """From a loss to new weights."""
 
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from thesis_loops.engine import distributed
 from thesis_loops.engine.adamw import AdamW
-from thesis_loops.engine.averaging import WeightAverage
+from thesis_loops.engine.averaging import WeightAverage, as_judged
 from thesis_loops.engine.numerics import Numerics
 from thesis_loops.engine.schedule import fitting_warmup, learning_rate
 from thesis_loops.engine.settings import TrainerSettings
@@ -204,13 +204,9 @@ class GradientUpdate:
         if self.average is not None:
             self.average.restart()
 
-    @contextmanager
-    def evaluating(self) -> Generator[None]:
+    def evaluating(self) -> AbstractContextManager[None]:
         """The model as it is to be judged: eval mode, averaged weights."""
-        self.model.eval()
-        with self.average.applied() if self.average is not None else nullcontext():
-            yield
-        self.model.train()
+        return as_judged(self.model, self.average)
 
     def state_dict(self) -> dict[str, Any]:
         """For a checkpoint."""

@@ -67,8 +67,7 @@ class DiffusionAutoencoder(AutoencoderBase):
         means over fixed times and noise. With a codebook also ``codebook`` and ``codes``.
         """
         objects = EventObjects.of(batch, self.spec)
-        truth = self.features(objects)
-        codes = self.codes(objects, truth.momenta)
+        truth, codes = self.encode(objects)
         x = self._numbers(truth)
         if self.training:
             errors = self._drawn_denoising(x, codes.vectors, objects)
@@ -97,8 +96,7 @@ class DiffusionAutoencoder(AutoencoderBase):
         `Autoencoder`.
         """
         objects = EventObjects.of(batch, self.spec)
-        truth = self.features(objects)
-        codes = self.codes(objects, truth.momenta)
+        truth, codes = self.encode(objects)
         scores = self._fixed_denoising(self._numbers(truth), codes.vectors, objects)
         scores |= met_error(self._met(codes, objects), truth)
         scores["reconstruction"] = self.objective(scores)
