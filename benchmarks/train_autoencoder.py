@@ -60,7 +60,7 @@ class PlainAutoencoder(nn.Module):
             codebook_size=latent.codebook_size,
             commitment_weight=latent.beta,
             kmeans_init=True,
-            rotation_trick=True,
+            rotation_trick=False,
             decay=latent.ema_decay,
             threshold_ema_dead_code=latent.dead_below,
         )

@@ -59,6 +59,13 @@ class Events:
     def mask(self) -> Tensor:
         return self.tokens_id > 0
 
+    def hardest_first(self) -> "Events":
+        """The same events, their objects by pt: which comes first is not a property of an event."""
+        pt = self.tokens_cont[..., 1].masked_fill(~self.mask, -torch.inf)
+        order = pt.argsort(dim=1, descending=True, stable=True)
+        momenta = self.tokens_cont.take_along_dim(order[..., None], 1)
+        return Events(momenta, self.tokens_id.take_along_dim(order, 1), self.globals)
+
     def part(self, start: int, stop: int) -> "Events":
         return Events(
             self.tokens_cont[start:stop], self.tokens_id[start:stop], self.globals[start:stop]
@@ -99,10 +106,7 @@ def report(
         generator = torch.Generator().manual_seed(1)
         n = len(kinds["data"].tokens_id)
         kinds["sampled"] = Events(*model.sample(n, generator), kinds["data"].globals)
-    found = (
-        model.features.inputs(kinds["reconstructed"].tokens_cont[kinds["data"].mask])
-        * model.features.scale
-    )
+    found = model.features.normalised(kinds["reconstructed"].tokens_cont[kinds["data"].mask])
     wrong = (kinds["reconstructed"].tokens_id != kinds["data"].tokens_id)[kinds["data"].mask]
     codes = codes_of(model, test)
     of_mean = error(learned.mean(0).expand_as(unseen), unseen)
@@ -191,7 +195,7 @@ def told_apart(model: AutoencoderBase, data: Events, others: Events) -> str:
     tables, labels, half = [], [], len(data.tokens_id) // 2
     for start, stop in ((0, half), (half, 2 * half)):
         # what was made of the events of a half is in that half: no copy is known from learning
-        halves = (data.part(start, stop), others.part(start, stop))
+        halves = [kind.part(start, stop).hardest_first() for kind in (data, others)]
         tables.append(np.concatenate([layout.rows(part) for part in halves]))
         labels.append(np.repeat([0, 1], half))
     booster = xgboost.train(

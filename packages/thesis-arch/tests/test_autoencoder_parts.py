@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch.nn import functional
+from vector_quantize_pytorch import VectorQuantize
 
 from small_autoencoders import DECODERS, ENCODERS, LATENTS, autoencoder
 from small_models import changed
@@ -49,7 +50,7 @@ def test_every_number_has_width_one(objects, spec):
     features = EventFeatures(spec, "log_zscore", with_met=True)
     fit_observers(features, [objects])
     columns = dict(zip(features.names, features(objects).momenta.unbind(-1), strict=True))
-    for name in ("E", "Pt", "eta"):
+    for name in ("mass", "Pt", "eta"):
         assert float(columns[name].std(correction=0)) == pytest.approx(1, abs=1e-4)
     both = columns["sin phi"].square() + columns["cos phi"].square()
     torch.testing.assert_close(both, torch.full_like(both, 2.0))
@@ -81,7 +82,7 @@ def test_phi_is_an_angle(spec, events):
     fit_observers(features, [EventObjects.of(events, spec)])
 
     def at(phi: float) -> torch.Tensor:
-        return features.inputs(torch.tensor([[50.0, 40.0, 0.5, phi]])) * features.scale
+        return features.normalised(torch.tensor([[50.0, 40.0, 0.5, phi]]))
 
     across = (at(math.pi - 0.01) - at(-math.pi + 0.01)).square().sum()
     elsewhere = (at(1.0) - at(1.02)).square().sum()
@@ -107,25 +108,87 @@ def test_codes_are_the_nearest_ones():
     latent, x = vq(), torch.randn(200, 2)
     latent.train()(x)
     codes = latent.eval()(x)
-    distances = torch.cdist(latent.project(x), latent.codebook)
+    distances = torch.cdist(latent.project(x), latent.codebook.vectors)
     assert (codes.index == distances.argmin(1)).all()
-    torch.testing.assert_close(codes.vectors, latent.codebook[codes.index])
+    torch.testing.assert_close(codes.vectors, latent.codebook.vectors[codes.index])
     nearest = distances.amin(1).square() / 2
     torch.testing.assert_close(codes.distance, nearest, rtol=1e-3, atol=1e-5)
 
 
-def test_gradients_pass_the_codes_turned_and_scaled():
-    """By the rotation trick: as if a fixed rotation and scale had made the code of the object."""
+def test_gradients_pass_the_codes_straight():
     torch.manual_seed(0)
     latent = vq(beta=0.0).train()
     torch.nn.init.eye_(latent.project.weight)
     torch.nn.init.zeros_(latent.project.bias)
     latent(torch.randn(200, 2))
     x = torch.randn(50, 2, requires_grad=True)
-    codes = latent(x)
-    codes.vectors.sum().backward()
-    scale = codes.vectors.detach().norm(dim=1) / x.detach().norm(dim=1)
-    torch.testing.assert_close(x.grad.norm(dim=1), 2**0.5 * scale, rtol=1e-3, atol=1e-3)
+    vectors = latent(x).vectors
+    vectors.square().sum().backward()
+    torch.testing.assert_close(x.grad, 2 * vectors.detach())
+
+
+@pytest.mark.parametrize("ema", [True, False])
+def test_codes_follow_as_those_of_a_known_library(ema):
+    """Same start, same batches: the same codes, moving averages and losses, step by step."""
+    torch.manual_seed(0)
+    ours = vq(ema=ema, dead_below=0.0, ema_decay=0.9, beta=0.3).train()
+    torch.nn.init.eye_(ours.project.weight)
+    torch.nn.init.zeros_(ours.project.bias)
+    ours(torch.randn(200, 2))
+    theirs = VectorQuantize(
+        dim=2,
+        codebook_size=16,
+        decay=0.9,
+        commitment_weight=0.3,
+        rotation_trick=False,
+        ema_update=ema,
+        learnable_codebook=not ema,
+        threshold_ema_dead_code=0,
+    )
+    inner = theirs._codebook
+    with torch.no_grad():
+        for theirs_, own in (
+            (inner.embed, ours.codebook.vectors),
+            (inner.embed_avg, ours.codebook.sums),
+            (inner.cluster_size, ours.codebook.counts),
+        ):
+            theirs_.copy_(own[None])
+    for _ in range(5):
+        x = torch.randn(100, 2)
+        codes = ours(x)
+        vectors, index, penalty = theirs(x[None])
+        assert (codes.index == index[0]).all()
+        torch.testing.assert_close(codes.vectors, vectors[0])
+        torch.testing.assert_close(ours.take_penalty(), penalty.reshape(()))
+        torch.testing.assert_close(ours.codebook.vectors, inner.embed[0])
+        if ema:
+            torch.testing.assert_close(ours.codebook.counts, inner.cluster_size[0])
+
+
+def test_codes_begin_where_the_objects_are():
+    """As many codes as there are groups of objects: k-means finds them."""
+    torch.manual_seed(0)
+    groups = torch.tensor([[0.0, 0.0], [50.0, 0.0], [0.0, 50.0], [50.0, 50.0]])
+    x = groups.repeat_interleave(100, 0) + torch.randn(400, 2)
+    latent = vq(codebook_size=64).train()
+    torch.nn.init.eye_(latent.project.weight)
+    torch.nn.init.zeros_(latent.project.bias)
+    latent.codebook.place(x)
+    assert torch.cdist(latent.codebook.vectors, groups).amin(1).max() < 5
+    codes = latent.eval()(x)
+    assert len(codes.index.unique()) > 50
+    assert codes.distance.mean() < 0.1
+
+
+def test_no_objects_move_no_codes():
+    torch.manual_seed(0)
+    latent = vq().train()
+    assert len(latent(torch.randn(0, 2)).index) == 0
+    assert not latent.codebook.placed
+    latent(torch.randn(200, 2))
+    before = latent.codebook.vectors.clone()
+    assert latent(torch.randn(0, 2)).vectors.shape == (0, 2)
+    torch.testing.assert_close(latent.codebook.vectors, before, rtol=1e-3, atol=1e-3)
 
 
 def test_dead_codes_come_back():
@@ -147,11 +210,11 @@ def test_codes_that_live_are_left_alone():
     latent = vq(dead_below=0.1, ema_decay=0.9).train()
     for _ in range(50):
         latent(torch.randn(64, 2))
-    before = latent.codebook.clone()
+    before = latent.codebook.vectors.clone()
     latent(torch.randn(64, 2))
-    steps = (latent.codebook - before).norm(dim=1)
+    steps = (latent.codebook.vectors - before).norm(dim=1)
     assert float(steps.max()) < 0.5  # a code that is drawn anew jumps by 1 and more
-    counts = latent.quantise._codebook.cluster_size[0]
+    counts = latent.codebook.counts
     assert counts.min() < 0.5 * counts.mean()  # there are rare ones
 
 
@@ -174,19 +237,19 @@ def test_codes_are_in_full_precision_under_autocast(train):
         codes = latent(x)
     assert codes.vectors.dtype == torch.float32
     if not train:
-        torch.testing.assert_close(codes.vectors, latent.codebook[codes.index])
+        torch.testing.assert_close(codes.vectors, latent.codebook.vectors[codes.index])
 
 
 def test_a_codebook_that_learns_by_gradient():
     torch.manual_seed(0)
     latent, x = vq(ema=False, dead_below=0.0).train(), torch.randn(200, 2)
     latent(x)
-    before = latent.codebook.detach().clone()
+    before = latent.codebook.vectors.detach().clone()
     optimiser = torch.optim.SGD(latent.parameters(), lr=1.0)
     latent(x + 1)  # elsewhere than where k-means has put the codes
     latent.take_penalty().backward()
     optimiser.step()
-    assert (latent.codebook != before).any()
+    assert (latent.codebook.vectors != before).any()
 
 
 def test_nothing_moves_the_codes_is_refused():

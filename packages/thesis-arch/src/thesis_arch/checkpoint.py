@@ -9,7 +9,7 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 
 _ARCHIVE = b"PK\x03\x04"  # what a file of torch begins with
 

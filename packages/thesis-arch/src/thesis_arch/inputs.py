@@ -7,6 +7,7 @@ from torch import Tensor
 
 from thesis_arch.data_spec import FEATURES, DataSpec
 from thesis_arch.physics.event_objects import EventObjects
+from thesis_arch.physics.four_momentum import energy_of, squared_mass
 from thesis_arch.physics.observer import Observer
 from thesis_arch.statistics import Standardise
 
@@ -25,6 +26,9 @@ class ObjectInputs(Observer):
         Which features the batches carry.
     norm : {"zscore", "log_zscore", "none"}
         How to normalise.
+    with_mass : bool
+        Put ln(1 + m / GeV) in the place of E, where pt and eta are known too: of an object of
+        10 GeV in 1 TeV, E in units of its width says nothing of the mass.
 
     Attributes
     ----------
@@ -34,18 +38,30 @@ class ObjectInputs(Observer):
         Which of them each feature becomes.
     """
 
-    def __init__(self, spec: DataSpec, norm: Literal["zscore", "log_zscore", "none"]) -> None:
+    def __init__(
+        self,
+        spec: DataSpec,
+        norm: Literal["zscore", "log_zscore", "none"],
+        *,
+        with_mass: bool = False,
+    ) -> None:
         super().__init__()
         self.norm = norm
+        energy, pt, eta = (spec.column(name) for name in ("E", "Pt", "eta"))
+        self.mass_columns = None
+        if with_mass and energy is not None and pt is not None and eta is not None:
+            self.mass_columns = (energy, pt, eta)
         phi = spec.column("phi")
         self.angle = phi if norm != "none" else None
         n_columns = len(spec.cont_features)
         self.linear_columns = [c for c in range(n_columns) if c != self.angle]
-        scales = (spec.column("E"), spec.column("Pt")) if norm == "log_zscore" else ()
+        scales = (None if self.mass_columns else energy, pt) if norm == "log_zscore" else ()
         self.log_columns = [self.linear_columns.index(c) for c in scales if c is not None]
         self.standardise = Standardise(len(self.linear_columns))
         self.n_features = len(self.linear_columns) + (0 if self.angle is None else 2)
         names = [FEATURES[spec.cont_features[c]] for c in self.linear_columns]
+        if self.mass_columns:
+            names[names.index("E")] = "mass"
         self.columns = {name: [column] for column, name in enumerate(names)}
         if self.angle is not None:
             self.columns["phi"] = [self.n_features - 2, self.n_features - 1]
@@ -73,12 +89,20 @@ class ObjectInputs(Observer):
         if self.log_columns:
             linear[:, self.log_columns] = linear[:, self.log_columns].exp()
         columns = dict(zip(self.linear_columns, linear.unbind(-1), strict=True))
+        if self.mass_columns:
+            energy, pt, eta = self.mass_columns
+            mass = columns[energy].expm1().clamp_min(0)
+            columns[energy] = energy_of(mass, columns[pt], columns[eta])
         if self.angle is not None:
             columns[self.angle] = torch.atan2(features[:, -2], features[:, -1])
         return torch.stack([columns[column] for column in sorted(columns)], dim=-1)
 
     def _linear(self, cont: Tensor) -> Tensor:
         columns = cont[:, self.linear_columns]
+        if self.mass_columns:
+            energy, pt, eta = self.mass_columns
+            mass2 = squared_mass(cont[:, energy], cont[:, pt], cont[:, eta])
+            columns[:, self.linear_columns.index(energy)] = mass2.sqrt().log1p()
         if self.log_columns:
             columns[:, self.log_columns] = (
                 columns[:, self.log_columns].clamp_min(_SMALLEST_GEV).log()

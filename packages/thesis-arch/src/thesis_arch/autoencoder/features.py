@@ -45,6 +45,8 @@ class Found:
 class EventFeatures(nn.Module):
     """Between physical and normalised units, both ways.
 
+    The mass stands for E (`ObjectInputs`): E, pt and eta say little of it together.
+
     Parameters
     ----------
     spec : DataSpec
@@ -67,7 +69,7 @@ class EventFeatures(nn.Module):
     ) -> None:
         super().__init__()
         self.spec = spec
-        self.inputs = ObjectInputs(spec, norm)
+        self.inputs = ObjectInputs(spec, norm, with_mass=True)
         self.met = MetInputs() if with_met else None
         self.n_momenta, self.n_ids = self.inputs.n_features, spec.num_types - 1
         scale = torch.ones(self.n_momenta)
@@ -80,7 +82,11 @@ class EventFeatures(nn.Module):
         if self.met is not None:
             size, direction = self.met(objects.globals)
             met = torch.cat([size, direction / _ANGLE_WIDTH], dim=-1)
-        return Truth(self.inputs(objects.cont) * self.scale, objects.ids, met)
+        return Truth(self.normalised(objects.cont), objects.ids, met)
+
+    def normalised(self, cont: Tensor) -> Tensor:
+        """[n, F] in GeV and rad, in the columns of the batches -> [n, K]."""
+        return self.inputs(cont) * self.scale
 
     def to_physical(self, momenta: Tensor) -> Tensor:
         """Normalised [n, K] -> [n, F] in GeV and rad, in the columns of the batches."""

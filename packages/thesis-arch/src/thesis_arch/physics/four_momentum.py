@@ -41,6 +41,12 @@ def squared_mass(energy: Tensor, pt: Tensor, eta: Tensor) -> Tensor:
     return ((energy64 - momentum) * (energy64 + momentum)).clamp_min(0.0).to(pt.dtype)
 
 
+def energy_of(mass: Tensor, pt: Tensor, eta: Tensor) -> Tensor:
+    """E = sqrt(m² + p²) (GeV); summed in float64, so that `squared_mass` finds the mass again."""
+    momentum = pt.double() * torch.cosh(eta.double())
+    return torch.hypot(mass.double(), momentum).to(pt.dtype)
+
+
 def delta_phi(phi_i: Tensor, phi_j: Tensor) -> Tensor:
     """Azimuthal difference wrapped to [-pi, pi) (rad); broadcasts."""
     return torch.remainder(phi_i - phi_j + torch.pi, 2 * torch.pi) - torch.pi

@@ -52,7 +52,7 @@ class DiffusionAutoencoder(AutoencoderBase):
         self.unconditional = decoder.unconditional
         self.n_momenta, n_ids = self.features.n_momenta, self.features.n_ids
         self.n_numbers = self.n_momenta + n_ids
-        self.decoder = Denoiser(decoder, self.n_numbers, self.latent.out_features)
+        self.decoder = Denoiser(decoder, self.n_numbers, self.latent.out_features, spec.n_tokens)
         # The same noise in the same slot of every event, so that what is said of an event depends
         # neither on its batch nor on the moment.
         noise = torch.randn(
@@ -116,6 +116,8 @@ class DiffusionAutoencoder(AutoencoderBase):
     def sample(self, n_events: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Events that are made up: [n_events, T, F] in GeV and rad, and ids [n_events, T].
 
+        To the model objects are a set; they come hardest first, where pt is known.
+
         Parameters
         ----------
         generator : torch.Generator
@@ -128,7 +130,13 @@ class DiffusionAutoencoder(AutoencoderBase):
         n = len(packing.index)
         noise = torch.randn(n, self.n_numbers, generator=generator).to(device)
         kept = self.decoder.nothing.expand(n, -1)
-        return self._physical(*self._from_noise(noise, kept, packing), packing)
+        momenta, ids = self._physical(*self._from_noise(noise, kept, packing), packing)
+        column = self.spec.column("Pt")
+        if column is None:
+            return momenta, ids
+        pt = momenta[..., column].masked_fill(~packing.mask, -torch.inf)
+        order = pt.argsort(dim=1, descending=True, stable=True)
+        return momenta.take_along_dim(order[..., None], 1), ids.take_along_dim(order, 1)
 
     def _numbers(self, truth: Truth) -> Tensor:
         """[n, C] what is diffused of each object."""

@@ -2,9 +2,10 @@
 
 import torch
 from torch import Tensor, nn
-from vector_quantize_pytorch import VectorQuantize
+from torch.nn import functional
 
 from thesis_arch.autoencoder.config import VqLatentConfig
+from thesis_arch.autoencoder.latents.codebook import Codebook
 from thesis_arch.autoencoder.latents.codes import Codes
 from thesis_arch.auxiliary import Penalised
 from thesis_arch.packing import with_spare_rows
@@ -13,10 +14,9 @@ from thesis_arch.packing import with_spare_rows
 class VqLatent(Penalised):
     """The nearest code of a codebook, which follows the objects that it stands for.
 
-    The first training batch places the codes by k-means. Codes that stand for (almost) nothing
-    are drawn anew from the batch, so that the whole codebook stays in use. The commitment loss is
-    a penalty of the training loss (`thesis_arch.auxiliary`). Gradients reach the encoder by the
-    rotation trick (Fifty et al., arXiv:2410.06424). Precision is single whatever is around it.
+    The commitment loss is a penalty of the training loss (`thesis_arch.auxiliary`). Gradients
+    reach the encoder as if each object were its code (straight-through). Precision is single
+    whatever is around it.
 
     Parameters
     ----------
@@ -31,28 +31,18 @@ class VqLatent(Penalised):
 
     def __init__(self, config: VqLatentConfig, width: int) -> None:
         super().__init__()
-        self.project = nn.Linear(width, config.latent_dim)
-        self.quantise = VectorQuantize(
-            dim=config.latent_dim,
-            codebook_size=config.codebook_size,
-            commitment_weight=config.beta,
-            kmeans_init=True,
-            rotation_trick=True,
-            ema_update=config.ema,
-            learnable_codebook=not config.ema,
-            decay=config.ema_decay,
-            threshold_ema_dead_code=config.dead_below,
-        )
-        self.dead_below = config.dead_below
+        self.beta, self.codebook_size = config.beta, config.codebook_size
         self.out_features = config.latent_dim
-        self.codebook_size = config.codebook_size
+        self.project = nn.Linear(width, config.latent_dim)
+        self.codebook = Codebook(
+            config.codebook_size,
+            config.latent_dim,
+            config.ema_decay,
+            config.dead_below,
+            learned=not config.ema,
+        )
         self.register_buffer("usage", torch.zeros(config.codebook_size, dtype=torch.int64))
         self._penalty: Tensor | None = None
-
-    @property
-    def codebook(self) -> Tensor:
-        """[codebook_size, latent_dim]."""
-        return self.quantise.codebook
 
     @property
     def frequencies(self) -> Tensor:
@@ -69,25 +59,23 @@ class VqLatent(Penalised):
     def forward(self, x: Tensor) -> Codes:
         """[n, width] -> codes of n objects."""
         z = self.project(with_spare_rows(x))[: len(x)].float()
-        if len(z) == 0:  # the library takes means of the batch
-            return Codes(z, z.new_zeros(0).long(), z.new_zeros(0))
-        if self.training and self.dead_below:
-            self._measure_death()
         with torch.autocast(z.device.type, enabled=False):
-            vectors, index, commitment = self.quantise(z[None])
-        self._penalty = commitment if self.training else None
-        distance = (vectors[0] - z).detach().square().mean(-1)
-        return Codes(vectors[0], index[0], distance)
+            return self._quantised(z)
 
     def take_penalty(self) -> Tensor | None:
         """Commitment loss of the last training batch, times `beta`."""
         penalty, self._penalty = self._penalty, None
         return penalty
 
-    def _measure_death(self) -> None:
-        """Few is relative to how many objects a batch has for each code, and a code that is drawn
-        anew begins with as many: the library takes numbers, and would draw it again at once."""
-        codebook = self.quantise._codebook
-        objects_a_code = float(self.quantise.get_buffer("_codebook.cluster_size").mean())
-        codebook.threshold_ema_dead_code = self.dead_below * objects_a_code
-        codebook.reset_cluster_size = objects_a_code
+    def _quantised(self, z: Tensor) -> Codes:
+        objects = z.detach()
+        if self.training:
+            self.codebook.place(objects)
+        index = self.codebook.nearest(objects)
+        vectors = self.codebook.vectors.index_select(0, index)
+        distance = (vectors.detach() - objects).square().mean(-1)
+        if self.training:
+            self._penalty = self.beta * functional.mse_loss(vectors, z) if len(z) else None
+            self.codebook.follow(objects, index)
+            vectors = z + (vectors - z).detach()
+        return Codes(vectors, index, distance)
