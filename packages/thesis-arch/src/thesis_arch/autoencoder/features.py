@@ -92,6 +92,19 @@ class EventFeatures(nn.Module):
         """Normalised [n, K] -> [n, F] in GeV and rad, in the columns of the batches."""
         return self.inputs.invert(momenta / self.scale)
 
+    def distance(self, one: Tensor, other: Tensor) -> Tensor:
+        """Angular distance [P] of normalised momenta [P, K]: of eta and phi what is known.
+
+        ΔR where it is small; of angles that differ much the chord stands for the arc.
+        """
+        apart = (one - other) / self.scale
+        columns = self.inputs.columns
+        squares = [apart[:, columns.get("phi", [])].square()]
+        if "eta" in columns:
+            std = self.inputs.standardise.std[columns["eta"]]
+            squares.append((apart[:, columns["eta"]] * std).square())
+        return torch.cat(squares, dim=-1).sum(-1).sqrt()
+
     @property
     def names(self) -> list[str]:
         """Name of each column of the normalised momenta."""

@@ -7,17 +7,22 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from thesis_arch.autoencoder.config import DenoiserConfig
-from thesis_arch.autoencoder.graph import GraphLayer
 from thesis_arch.autoencoder.transformer_block import PairBias, Transformer
 from thesis_arch.packing import Packing, with_spare_rows
 from thesis_arch.physics.pairwise import Pairs
 from thesis_arch.transformer_classifier.small_mlp import SmallMlp
 
 _FASTEST = 1000.0  # of the waves that tell the time
+_GAIN = 4.0  # of the push, which has few pairs to learn from
+_NEIGHBOURS = 0.6  # rad, how far pairs push
+_REACHES = (0.1, 0.2, 0.4, 0.8, 1.6)  # rad, at which pairs are told to be close
 
 
 class Denoiser(nn.Module):
     """A transformer over noisy objects, what is kept of them, their number, and the time.
+
+    Pairs of objects bias its attention by how far they are apart, and push or pull each other by
+    as much as that distance says (as in Satorras et al., arXiv:2102.09844): jets do not overlap.
 
     Parameters
     ----------
@@ -30,6 +35,8 @@ class Denoiser(nn.Module):
     n_tokens : int
         Largest number of objects in an event. Attention takes means and can't count them.
     """
+
+    reaches: Tensor
 
     def __init__(self, config: DenoiserConfig, n_numbers: int, width: int, n_tokens: int) -> None:
         super().__init__()
@@ -44,32 +51,61 @@ class Denoiser(nn.Module):
         )
         self.n_waves = config.dim // 2
         self.is_odd = config.dim % 2
-        self.closeness = SmallMlp(n_numbers + 1, config.dim // 2, config.heads)
-        self.others = GraphLayer(config.dim, config.dim, n_numbers, config.dropout, "gelu")
+        self.heads = config.heads
+        self.register_buffer("reaches", torch.tensor(_REACHES), persistent=False)
+        n_seen = n_numbers + len(_REACHES) + 1
+        self.of_pairs = SmallMlp(n_seen, config.dim, config.heads + n_numbers)
         self.transformer = Transformer(config)
         self.out = nn.Linear(config.dim, n_numbers)
 
-    def forward(self, noisy: Tensor, kept: Tensor, time: Tensor, packing: Packing) -> Tensor:
-        """Noisy numbers [n, C], what is kept [n, L], time [B] in 0..1 -> prediction [n, C]."""
+    def forward(
+        self,
+        noisy: Tensor,
+        kept: Tensor,
+        time: Tensor,
+        packing: Packing,
+        pairs: Pairs,
+        distance: Tensor,
+    ) -> Tensor:
+        """What is predicted.
+
+        Parameters
+        ----------
+        noisy : Tensor
+            [n, C] numbers of the objects.
+        kept : Tensor
+            [n, L] what is kept of them.
+        time : Tensor
+            [B] in 0..1.
+        packing : Packing
+            Where the objects belong.
+        pairs : Pairs
+            P of them.
+        distance : Tensor
+            [P] how far apart their noisy directions are (rad).
+
+        Returns
+        -------
+        Tensor
+            [n, C].
+        """
         n = len(noisy)
         number = functional.one_hot(packing.mask.sum(1), self.n_tokens + 1)
         of_event = self.time_and_number(torch.cat([self._waves(time), number], dim=-1))
         at = of_event.index_select(0, packing.event)
         x = self.noisy(with_spare_rows(noisy))[:n] + self.kept(with_spare_rows(kept))[:n] + at
-        pairs = Pairs.of(packing.mask)
         first, second = pairs.first_object, pairs.second_object
-        apart = (noisy.index_select(0, first) - noisy.index_select(0, second)).abs()
-        x = x + self.others(x, pairs, apart)
-        closeness = self._closeness(noisy, time, pairs)
-        x = self.transformer(x.to(self.noisy.weight.dtype), packing, closeness)
-        return self.out(with_spare_rows(x))[:n].float()
-
-    def _closeness(self, noisy: Tensor, time: Tensor, pairs: Pairs) -> PairBias:
-        """What is added to the logits of attention: jets don't overlap, pairs have masses."""
-        first, second = pairs.first_object, pairs.second_object
-        apart = (noisy.index_select(0, first) - noisy.index_select(0, second)).abs()
-        values = self.closeness(torch.cat([apart, time[pairs.event, None]], dim=-1))
-        return PairBias(pairs, values)
+        apart = noisy.index_select(0, first) - noisy.index_select(0, second)
+        closeness = torch.exp(-(distance[:, None] / self.reaches).square())
+        seen = torch.cat([apart.abs(), closeness, time[pairs.event, None]], dim=-1)
+        bias, force = self.of_pairs(seen).split([self.heads, apart.shape[1]], dim=-1)
+        x = self.transformer(x.to(self.noisy.weight.dtype), packing, PairBias(pairs, bias))
+        # Of neighbours alone: far pairs are many, and would drown what few close ones teach.
+        near = torch.exp(-(distance[:, None] / _NEIGHBOURS).square())
+        direction = apart / distance[:, None].clamp_min(_REACHES[0])
+        push = _GAIN * force.float() * near * direction
+        said = self.out(with_spare_rows(x))[:n].float()
+        return said.index_add(0, first, push).index_add(0, second, -push)
 
     def _waves(self, time: Tensor) -> Tensor:
         steps = torch.arange(self.n_waves, device=time.device) / max(self.n_waves - 1, 1)

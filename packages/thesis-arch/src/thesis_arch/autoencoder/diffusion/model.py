@@ -15,6 +15,7 @@ from thesis_arch.data_spec import DataSpec
 from thesis_arch.events import Events
 from thesis_arch.packing import Packing
 from thesis_arch.physics.event_objects import EventObjects
+from thesis_arch.physics.pairwise import Pairs
 
 _PROBES = 4  # times at which an event is judged, always the same
 _SEED = 20240607  # of the noise that judges
@@ -165,7 +166,7 @@ class DiffusionAutoencoder(AutoencoderBase):
     ) -> dict[str, Tensor]:
         """Squared errors [B] of what is predicted, of momenta and of ids."""
         a, s = (factor[objects.event][:, None] for factor in signal_and_noise(time))
-        said = self.decoder(a * x + s * noise, kept, time, objects.packing)
+        said = self._denoise(a * x + s * noise, kept, time, objects.packing, objects.pairs)
         squares = (said - wanted(self.prediction, x, noise, a, s)).square()
         momenta, ids = squares.tensor_split([self.n_momenta], dim=-1)
         return {
@@ -173,16 +174,25 @@ class DiffusionAutoencoder(AutoencoderBase):
             "denoising_ids": event_mean(ids.mean(-1), objects.packing),
         }
 
+    def _denoise(
+        self, noisy: Tensor, kept: Tensor, time: Tensor, packing: Packing, pairs: Pairs
+    ) -> Tensor:
+        """Prediction [n, C] of noisy numbers [n, C]."""
+        momenta = noisy[:, : self.n_momenta]
+        first, second = momenta[pairs.first_object], momenta[pairs.second_object]
+        distance = self.features.distance(first, second)
+        return self.decoder(noisy, kept, time, packing, pairs, distance)
+
     def _reconstruct(self, kept: Tensor, objects: EventObjects) -> tuple[Tensor, Tensor]:
         return self._from_noise(self._probe_noise(0, objects.packing), kept, objects.packing)
 
     def _from_noise(self, noise: Tensor, kept: Tensor, packing: Packing) -> tuple[Tensor, Tensor]:
         """Normalised momenta [n, K] and ids [n]."""
-        n_events = len(packing.mask)
+        n_events, pairs = len(packing.mask), Pairs.of(packing.mask)
 
         def denoise(x: Tensor, time: float) -> Tensor:
             times = torch.full((n_events,), time, device=x.device)
-            return self.decoder(x, kept, times, packing)
+            return self._denoise(x, kept, times, packing, pairs)
 
         numbers = ddim(denoise, noise, self.steps, self.prediction)
         momenta, bits = numbers.tensor_split([self.n_momenta], dim=-1)
