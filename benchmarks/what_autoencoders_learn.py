@@ -10,7 +10,7 @@ On the test events of the runs' own data set, of the processes that they learned
 - a two-sample test: boosted trees learn to tell events of the data from reconstructed ones, and
   from sampled ones where the model makes events up; their AUROC on events that they have not seen
   is 0.5 where they can't;
-- pictures of pt, eta, mass of jet pairs, HT and multiplicity.
+- pictures of pt, eta, mass of jet pairs, HT and multiplicity; of a `gan_ae`, of its game.
 """
 
 import argparse
@@ -37,6 +37,7 @@ from thesis_data.batches import eval_batches
 from thesis_data.config import DataConfig
 from thesis_data.events import EventBatch
 from thesis_data.loading import Split, load_events
+from thesis_facts import read_histories
 from thesis_facts.metrics import auroc, auroc_uncertainty
 from thesis_facts.metrics.codebook import codes_used, perplexity
 
@@ -86,6 +87,8 @@ def main() -> None:
         data = load_events(DataConfig(**config["data"]), ("train", "test"), only=known)
         name = f"{config['loop']} {Path(run_dir).name}"
         report(name, model, data.train, data.test, options.pictures)
+        if options.pictures is not None and config["loop"] == "gan_ae":
+            draw_game(run_dir, name, options.pictures / f"{name.replace(' ', '_')}_game.png")
 
 
 def print_header() -> None:
@@ -242,6 +245,30 @@ RANGES = {
     "number of b-jets": (-0.5, 8.5),
     "mass of objects [GeV]": (0, 60),
 }
+
+
+def draw_game(run_dir: str, name: str, path: Path) -> None:
+    """What both sides did, epoch by epoch."""
+    histories = {
+        known: np.array([np.nan if v is None else v for v in values])
+        for known, values in read_histories(run_dir).items()
+    }
+    panels = {
+        "error": ("val_rec_tokens", "val_ids"),
+        "logit of the discriminator": ("train_logit_true", "train_logit_reconstructed"),
+        "factor of the adversarial loss": ("train_pull",),
+    }
+    figure, axes = plt.subplots(1, 3, figsize=(13, 3.4), layout="constrained")
+    for axis, (label, columns) in zip(axes, panels.items(), strict=True):
+        for column, colour in zip(columns, ("#0072b2", "#d55e00"), strict=False):
+            values = histories[column]
+            axis.plot(np.arange(1, len(values) + 1), values, label=column, color=colour)
+        axis.set(xlabel="epoch", ylabel=label)
+        axis.legend(frameon=False)
+    axes[0].set_yscale("log")
+    figure.suptitle(name)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
 
 
 def draw(kinds: dict[str, Events], name: str, path: Path) -> None:

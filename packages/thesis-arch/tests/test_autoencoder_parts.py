@@ -23,6 +23,7 @@ from thesis_arch.autoencoder.latents.vq import VqLatent
 from thesis_arch.autoencoder.losses import event_errors
 from thesis_arch.autoencoder.multiplicity import Multiplicity
 from thesis_arch.physics.event_objects import EventObjects
+from thesis_arch.physics.four_momentum import energy_of, squared_mass
 from thesis_arch.physics.observer import fit_observers
 
 
@@ -87,6 +88,36 @@ def test_phi_is_an_angle(spec, events):
     across = (at(math.pi - 0.01) - at(-math.pi + 0.01)).square().sum()
     elsewhere = (at(1.0) - at(1.02)).square().sum()
     torch.testing.assert_close(across, elsewhere, rtol=1e-2, atol=1e-6)
+
+
+@pytest.mark.parametrize("norm", ["zscore", "log_zscore"])
+@pytest.mark.parametrize("columns", [(0, 1, 2, 3), (2, 3), (1, 3), (2, 0), (0, 1)])
+def test_distance_is_delta_r_of_what_is_known(events, norm, columns):
+    spec = DataSpec(9, columns, ("a", "b"))
+    some = changed(events, tokens_cont=events.tokens_cont[..., list(columns)])
+    objects = EventObjects.of(some, spec)
+    features = EventFeatures(spec, norm, with_met=False)
+    fit_observers(features, [objects])
+    near = objects.cont.clone()
+    squares = torch.zeros(len(near))
+    for name, step in (("eta", 0.03), ("phi", 0.04)):
+        column = spec.column(name)
+        if column is not None:
+            near[:, column] += step
+            squares += step**2
+    found = features.distance(features.normalised(objects.cont), features.normalised(near))
+    torch.testing.assert_close(found, squares.sqrt(), rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("eta", [0.0, 0.7, 2.4])
+def test_energy_and_mass_are_each_others_inverse(eta):
+    mass = torch.tensor([0.0, 0.1057, 5.0, 80.0])
+    pt, etas = torch.full((4,), 300.0), torch.full((4,), eta)
+    energy = energy_of(mass, pt, etas)
+    expected = np.sqrt(mass.double().numpy() ** 2 + (300 * np.cosh(eta)) ** 2)
+    np.testing.assert_allclose(energy.numpy(), expected, rtol=1e-6)
+    found = squared_mass(energy, pt, etas).sqrt()
+    torch.testing.assert_close(found[2:], mass[2:], rtol=1e-2, atol=0)
 
 
 def test_every_part_that_can_be_named_is_known():
@@ -326,6 +357,9 @@ def test_events_that_are_made_up(spec, events):
     assert set(((ids > 0).sum(1)).tolist()) <= set(events.mask.sum(1).tolist())
     assert ids.max() <= 7
     assert not torch.equal(momenta, model.sample(50, torch.Generator().manual_seed(2))[0])
+    pt = momenta[..., 1].where(ids > 0, 0.0)
+    assert (pt.diff(dim=1) <= 0).all()  # hardest first, padding last
+    assert (momenta[..., 0] >= momenta[..., 1] * momenta[..., 2].cosh() * (1 - 1e-5)).all()
 
 
 def test_code_surprise_is_the_likelihood_of_number_and_codes(spec, events):
