@@ -1,5 +1,6 @@
 """The files in configs/report hold every value that the config class knows, and no other."""
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -17,11 +18,27 @@ def _compose(name: str) -> dict:
         return plain_config(compose(f"report/{name}"))
 
 
+def _class_of(analysis: str) -> type[ReportConfig]:
+    """The config class that the module of an analysis adds, if it does."""
+    module = import_module(ANALYSES[analysis])
+    own = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and issubclass(value, ReportConfig)
+        and value.__module__ == module.__name__
+    ]
+    return own[0] if own else ReportConfig
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_config_is_valid_and_names_an_analysis(name: str) -> None:
-    config = ReportConfig.model_validate(_compose(name))
-    assert config.report_name in ANALYSES
+    composed = _compose(name)
+    assert composed["report_name"] in ANALYSES
+    _class_of(composed["report_name"]).model_validate(composed)
 
 
-def test_every_default_of_the_class_stands_in_the_file() -> None:
-    assert _compose("base") == ReportConfig().model_dump()
+@pytest.mark.parametrize("name", ["base", *sorted(ANALYSES)])
+def test_every_default_of_the_class_stands_in_the_file(name: str) -> None:
+    defaults = ReportConfig if name == "base" else _class_of(name)
+    assert _compose(name) == defaults().model_dump()

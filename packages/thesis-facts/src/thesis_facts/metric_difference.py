@@ -14,7 +14,7 @@ from thesis_facts.metrics.auroc import auroc_influence, auroc_of
 from thesis_facts.metrics.predictions import check_predictions
 from thesis_facts.metrics.sample import Estimate
 from thesis_facts.scalars import read_scalar_rows
-from thesis_facts.scores import Scores, read_scores
+from thesis_facts.scores import Scores, read_scores, same_events
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def paired_auroc(a: Scores, b: Scores) -> tuple[float, float, float] | None:
     With more than two classes, means over classes of each against the rest. None where the
     events are not the same, or one of the AUROCs is undefined.
     """
-    if not _same_events(a, b):
+    if not same_events(a, b):
         return None
     try:
         rankings = [_rankings(scores) for scores in (a, b)]
@@ -86,19 +86,6 @@ def paired_auroc(a: Scores, b: Scores) -> tuple[float, float, float] | None:
 def _rankings(scores: Scores) -> list[Any]:
     predictions = check_predictions(scores.logits, scores.labels, scores.weights)
     return [predictions.rank_class(which) for which in predictions.ranked_classes]
-
-
-def _same_events(a: Scores, b: Scores) -> bool:
-    """Whether all that the scores tell of the events, in their order, agrees."""
-    return a.class_names == b.class_names and all(
-        _equal(getattr(a, name), getattr(b, name)) for name in ("labels", "process", "weights")
-    )
-
-
-def _equal(a: np.ndarray | None, b: np.ndarray | None) -> bool:
-    if a is None or b is None:
-        return a is b
-    return np.array_equal(a, b)
 
 
 def _from_scores(run_a: str, run_b: str) -> MetricDifference | None:

@@ -145,3 +145,16 @@ def _scores_of(archive: Any, with_embeddings: bool) -> Scores:
         columns=columns_in(archive),
         **{key: archive[key] for key in optional},
     )
+
+
+def same_events(a: Scores, b: Scores) -> bool:
+    """Whether all that the scores tell of the events, in their order, agrees."""
+    return a.class_names == b.class_names and all(
+        _equal(getattr(a, name), getattr(b, name)) for name in ("labels", "process", "weights")
+    )
+
+
+def _equal(a: NDArray | None, b: NDArray | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    return np.array_equal(a, b)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MOST_ROWS = 20
 _TEXT = 9.5  # points
 _ROW = 0.29  # inches
-_LONGEST_LABEL = 56
+_LONGEST_LABEL = 46
 
 
 @dataclass(frozen=True)

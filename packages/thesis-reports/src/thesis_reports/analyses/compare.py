@@ -1,0 +1,316 @@
+"""How does a metric depend on one or two axes, and which differences are more than chance?
+
+Groups of runs are compared on a split that chose nothing, with seeds and events both counted, and
+with Holm's correction for their number; the page says what could have been found at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Literal
+
+import numpy as np
+from omegaconf import DictConfig
+from pydantic import Field
+
+from thesis_facts.errors import ConfigError
+from thesis_reports.aggregation import group_by_seed
+from thesis_reports.comparison import LEVEL, Comparison, Group, compare_with
+from thesis_reports.config import ReportConfig, Section, Strings, read_config
+from thesis_reports.figures.differences import draw_differences
+from thesis_reports.figures.grid import draw_grid
+from thesis_reports.figures.settings import SettingPoint, draw_settings
+from thesis_reports.groups import AxisGroup, Judged, group_by_axes, judge
+from thesis_reports.naming import value_text
+from thesis_reports.overview import runs_overview, runs_table
+from thesis_reports.page.content import Column, Table
+from thesis_reports.ranking import Metric, choose_metric
+from thesis_reports.report import Report, open_report
+from thesis_reports.rounding import counted, number, with_uncertainty
+from thesis_reports.sentences import how_runs_ended, why_not_finished
+from thesis_reports.statistics import spread
+from thesis_reports.thresholds import times_to_thresholds
+
+FIGURES = ("groups", "differences", "grid")
+
+
+class Compare(Section):
+    """What is compared.
+
+    `axes` are names of what was varied, as the table of runs shows them, or other columns of
+    ``thesis_facts.load_runs`` such as ``variant``; none means all that was varied.
+    `base` is the group that all others are compared with, by its label or by its value on a single
+    axis; null takes the best on the validation split. `signal` is the class that AUROC tells from
+    all others; null takes the second of two classes, or the mean over all of them.
+    """
+
+    axes: Strings = Field(default_factory=list)
+    base: str | None = None
+    split: Literal["val", "test"] = "test"
+    signal: str | None = None
+
+
+class CompareConfig(ReportConfig):
+    """Adds what is compared."""
+
+    report_name: str = "compare"
+    compare: Compare = Compare()
+
+
+def run_report(cfg: Mapping[str, Any] | DictConfig) -> None:
+    """Compare the groups of a sweep."""
+    config = read_config(cfg, CompareConfig)
+    asked = config.compare
+    with open_report(config, _question(asked), FIGURES) as report:
+        metric = choose_metric(report.runs, config.rank_by)
+        settings = group_by_seed(report.configs)
+        axis_groups = group_by_axes(settings, report.runs, asked.axes)
+        judged = judge(axis_groups, report.runs, metric, asked.split, asked.signal)
+        by_val = judge(axis_groups, report.runs, metric, "val", asked.signal)
+        base = _find_base(asked.base, axis_groups, judged, by_val, metric)
+        others = [group for group in judged.groups if group is not base]
+        rows = compare_with(base, others) if base is not None else []
+        rows.sort(key=lambda row: row.difference, reverse=metric.higher_is_better)
+
+        said = [how_runs_ended(report.runs, len(report.skipped))]
+        if base is not None:
+            said.append(_what_differs(rows, base, metric, asked.split))
+        else:
+            said.append(f"No run has a {metric.label} on the {asked.split} split.")
+        report.answer = " ".join(said)
+        _add_key_numbers(report, rows, judged)
+        if base is not None:
+            report.table(_table(rows, base, by_val, judged, metric, asked.split))
+        times = times_to_thresholds(report.epochs, config.thresholds)
+        overview = runs_overview(report.runs, settings, times)
+        if len(overview):
+            report.table(runs_table(overview, settings, metric, None, list(times)))
+        failed = why_not_finished(report.runs)
+        if failed:
+            report.reasons("Runs that did not finish", failed)
+        if judged.left_out:
+            report.reasons("Runs that are not compared", judged.left_out)
+        if judged.groups and not judged.n_events:
+            report.note(
+                f"Of {metric.label} only the recorded values are at hand: what chance in the "
+                "events does to them is not counted."
+            )
+        if base is not None:
+            _add_groups(report, judged, metric, asked.split)
+            _add_differences(report, rows, base, metric, asked.split)
+            _add_grid(report, axis_groups, judged, asked, metric)
+        report.summary(
+            overview,
+            question=report.question,
+            answer=report.answer,
+            split=asked.split,
+            metric=asdict(metric),
+            base=base.name if base else None,
+            n_events=judged.n_events,
+            groups=[
+                {"label": g.name, "mean": g.mean, "values": g.values.tolist()}
+                for g in judged.groups
+            ],
+            comparisons=[asdict(row) for row in rows],
+            left_out=[{"run_dir": run, "reason": reason} for run, reason in judged.left_out],
+        )
+
+
+def _question(asked: Compare) -> str:
+    axes = " and ".join(asked.axes) or "what was varied"
+    return f"Which differences by {axes} are more than chance?"
+
+
+def _find_base(
+    wanted: str | None,
+    groups: Sequence[AxisGroup],
+    judged: Judged,
+    by_val: Judged,
+    metric: Metric,
+) -> Group | None:
+    by_name = {group.name: group for group in judged.groups}
+    if not by_name:
+        return None
+    if wanted is None:
+        chosen = [group for group in by_val.groups if group.name in by_name] or judged.groups
+        sign = 1 if metric.higher_is_better else -1
+        return by_name[max(chosen, key=lambda group: sign * group.mean).name]
+    for group in groups:
+        values = [value_text(value) for value in group.values.values()]
+        if group.label in by_name and wanted in (group.label, ", ".join(values)):
+            return by_name[group.label]
+    raise ConfigError(
+        "no such group",
+        key="compare.base",
+        found=wanted,
+        expected=f"one of {'; '.join(by_name)}",
+    )
+
+
+def _what_differs(rows: Sequence[Comparison], base: Group, metric: Metric, split: str) -> str:
+    """The differences that stand, in a sentence or two."""
+    if not rows:
+        return f"There is only one group to judge on the {split} split, {base.name}."
+    found = [row for row in rows if row.is_found]
+    reach = [row.detectable for row in rows if np.isfinite(row.detectable)]
+    could = f"Differences of {number(float(np.median(reach)), 2)} would have been found"
+    could += f" in four cases of five, before correction (median of {len(reach)})." if reach else ""
+    where = f"On the {split} split"
+    if not found:
+        text = f"{where} none of {counted(len(rows), 'group')} differs from {base.name} in "
+        text += f"{metric.label} by more than chance."
+    else:
+        named = "; ".join(
+            f"{row.name} by {_signed(row.difference, row.error)}" for row in found[:4]
+        )
+        more = f" and {len(found) - 4} more" if len(found) > 4 else ""
+        text = f"{where} {len(found)} of {counted(len(rows), 'group')} differ from {base.name} in "
+        text += f"{metric.label} by more than chance: {named}{more}."
+    return f"{text} {could}" if reach else text
+
+
+def _add_key_numbers(report: Report, rows: Sequence[Comparison], judged: Judged) -> None:
+    if not judged.groups:
+        return
+    n_runs = sum(len(group.values) for group in judged.groups)
+    report.key_number("groups", f"{len(judged.groups)}", f"{counted(n_runs, 'run')} judged")
+    if judged.n_events:
+        report.key_number("events", f"{judged.n_events:,}", "the same for all")
+    if rows:
+        found = sum(row.is_found for row in rows)
+        report.key_number("more than chance", f"{found} of {len(rows)}", "Holm's correction, 5 %")
+
+
+def _table(
+    rows: Sequence[Comparison],
+    base: Group,
+    by_val: Judged,
+    judged: Judged,
+    metric: Metric,
+    split: str,
+) -> Table:
+    val = {group.name: spread(group.values) for group in by_val.groups}
+    on_split = {group.name: spread(group.values) for group in judged.groups}
+    names = [base.name, *(row.name for row in rows)]
+    missing: list[float | None] = [None]
+    columns = [
+        Column("group", names),
+        Column("runs", [on_split[name].n for name in names], lambda n: f"{int(n)}"),
+    ]
+    for label, of_split in (("val", val), (split, on_split)):
+        if label == "val" and split == "val":
+            continue
+        known = [of_split.get(name) for name in names]
+        columns.append(
+            Column(
+                f"{label} {metric.label}",
+                [one.mean if one else None for one in known],
+                texts=[with_uncertainty(one.mean, one.sd) if one else "–" for one in known],
+                hint="mean ± standard deviation over runs",
+            )
+        )
+    columns += [
+        Column("minus base", missing + [row.difference for row in rows], _plus),
+        Column("± events", missing + [row.event_error for row in rows], lambda v: number(v, 2)),
+        Column("± seeds", missing + [row.seed_error for row in rows], lambda v: number(v, 2)),
+        Column("p", missing + [row.p_value for row in rows], _p_text),
+        Column(
+            "p (Holm)",
+            missing + [row.p_holm for row in rows],
+            _p_text,
+            hint=f"corrected for {len(rows)} comparisons",
+        ),
+        Column(
+            "could be found",
+            missing + [row.detectable for row in rows],
+            lambda v: number(v, 2),
+            hint="smallest difference found in 80 % of cases at 5 %, uncorrected",
+        ),
+    ]
+    found = frozenset(i + 1 for i, row in enumerate(rows) if row.is_found)
+    return Table(
+        f"Groups beside {base.name}",
+        columns,
+        f"The base comes first. Differences are of means on the {split} split; ± events is what "
+        "the shared events leave uncertain, ± seeds what seeds do, with their spread pooled over "
+        "all groups. Rows in red differ by more than chance.",
+        highlighted=found,
+    )
+
+
+def _add_groups(report: Report, judged: Judged, metric: Metric, split: str) -> None:
+    spreads = [(group, spread(group.values)) for group in judged.groups]
+    sign = -1 if metric.higher_is_better else 1
+    spreads.sort(key=lambda pair: sign * pair[1].mean)
+    points = [SettingPoint(g.name, g.values, s.mean, s.sd) for g, s in spreads]
+    quantity = f"{split} {metric.label}"
+    caption = f"{quantity} of {counted(len(points), 'group')}. Highest place: {points[0].label}, "
+    caption += f"{with_uncertainty(points[0].mean, points[0].sd)}. Points are runs, diamonds their "
+    caption += "means, bars the standard deviation over runs."
+    report.figure(
+        "groups", "Groups", lambda: draw_settings(points, quantity=quantity), caption, wide=True
+    )
+
+
+def _add_differences(
+    report: Report, rows: Sequence[Comparison], base: Group, metric: Metric, split: str
+) -> None:
+    title = "Differences"
+    if not rows:
+        report.not_drawn("differences", title, "There is only one group.")
+        return
+    largest = max(rows, key=lambda row: abs(row.difference))
+    caption = f"Mean {split} {metric.label} minus that of {base.name}. Bars are one standard "
+    caption += "deviation of events and seeds together; in the grey zone a difference would be "
+    caption += f"missed more often than in one case of five. Largest: {largest.name}, "
+    caption += f"{_signed(largest.difference, largest.error)}, p = {_p_text(largest.p_holm)} after "
+    caption += f"Holm's correction. Red diamonds are below {LEVEL:g}."
+    report.figure(
+        "differences",
+        title,
+        lambda: draw_differences(rows, quantity=f"{split} {metric.label}"),
+        caption,
+        wide=True,
+    )
+
+
+def _add_grid(
+    report: Report, groups: Sequence[AxisGroup], judged: Judged, asked: Compare, metric: Metric
+) -> None:
+    if len(asked.axes) != 2:
+        return
+    first, second = asked.axes
+    of_group = {group.name: spread(group.values) for group in judged.groups}
+    texts = [
+        (value_text(group.values[first]), value_text(group.values[second]), group.label)
+        for group in groups
+    ]
+    fields = {(row, column): of_group[name] for row, column, name in texts if name in of_group}
+    rows = list(dict.fromkeys(row for row, _, _ in texts))
+    columns = list(dict.fromkeys(column for _, column, _ in texts))
+    best = (max if metric.higher_is_better else min)(fields, key=lambda field: fields[field].mean)
+    quantity = f"{asked.split} {metric.label}"
+    caption = f"{quantity}, mean ± standard deviation over runs. Best: {first}={best[0]}, "
+    caption += f"{second}={best[1]} with {number(fields[best].mean)}."
+    report.figure(
+        "grid",
+        f"{first} and {second}",
+        lambda: draw_grid(fields, rows, columns, axes_names=(first, second), quantity=quantity),
+        caption,
+    )
+
+
+def _signed(value: float, error: float) -> str:
+    text = with_uncertainty(value, error)
+    return text if value < 0 else f"+{text}"
+
+
+def _plus(value: float) -> str:
+    return number(value, 3) if value < 0 else f"+{number(value, 3)}"
+
+
+def _p_text(value: float) -> str:
+    if not np.isfinite(value):
+        return "–"
+    return "< 0.0001" if value < 1e-4 else f"{value:.2g}"

@@ -1,0 +1,42 @@
+"""Differences to a base, each with its uncertainty and with what could have been seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from thesis_reports.comparison import Comparison
+from thesis_reports.figures.style import BEST, COLOURS, QUIET, WIDE, new_figure, plain
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MOST_ROWS = 30
+_TEXT = 9.5  # points
+_ROW = 0.29  # inches
+_LONGEST_LABEL = 46
+
+
+def draw_differences(rows: Sequence[Comparison], *, quantity: str) -> Figure:
+    """A row per comparison, at most `MOST_ROWS`; grey is what could not have been found."""
+    shown = rows[:MOST_ROWS]
+    figure, axes = new_figure(WIDE, 0.9 + _ROW * max(len(shown), 3))
+    for row, one in enumerate(shown):
+        axes.barh(
+            row, 2 * one.detectable, left=-one.detectable, height=0.62, color=QUIET, alpha=0.35,
+            linewidth=0,
+        )  # fmt: skip
+        axes.errorbar(
+            one.difference, row, xerr=one.error, fmt="D" if one.is_found else "o",
+            color=BEST if one.is_found else COLOURS[0], markersize=5.5, capsize=3.5,
+            linewidth=1.6, zorder=3,
+        )  # fmt: skip
+    axes.axvline(0, color="#7b818c", linewidth=1.2, zorder=1)
+    axes.set_yticks(
+        range(len(shown)), [plain(one.name, _LONGEST_LABEL) for one in shown], fontsize=_TEXT
+    )
+    axes.set_ylim(len(shown) - 0.4, -0.6)
+    axes.tick_params(axis="y", which="both", length=0)
+    axes.set_axisbelow(True)
+    axes.set_xlabel(f"{plain(quantity)} minus that of the base")
+    return figure

@@ -1,0 +1,51 @@
+"""A metric over two axes: a field for each pair of values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from thesis_reports.figures.style import HEIGHT, WIDTH, new_figure, plain
+from thesis_reports.rounding import with_uncertainty
+from thesis_reports.statistics import Spread
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_ROW = 0.55  # inches
+_LONGEST_LABEL = 24
+
+
+def draw_grid(
+    fields: Mapping[tuple[str, str], Spread],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    *,
+    axes_names: tuple[str, str],
+    quantity: str,
+) -> Figure:
+    """Mean ± standard deviation in each field; empty where nothing was run."""
+    values = np.array(
+        [[fields[r, c].mean if (r, c) in fields else np.nan for c in columns] for r in rows]
+    )
+    figure, axes = new_figure(max(WIDTH, 1.2 + 1.3 * len(columns)), max(HEIGHT, _ROW * len(rows)))
+    image = axes.imshow(np.ma.masked_invalid(values), cmap="cividis", aspect="auto")
+    low, high = np.nanmin(values), np.nanmax(values)
+    for (row, column), value in np.ndenumerate(values):
+        if np.isfinite(value):
+            found = fields[rows[row], columns[column]]
+            is_dark = high > low and (value - low) / (high - low) < 0.55
+            axes.text(
+                column, row, with_uncertainty(found.mean, found.sd), ha="center", va="center",
+                color="white" if is_dark else "black", fontsize=9.5,
+            )  # fmt: skip
+    axes.set_xticks(range(len(columns)), [plain(c, _LONGEST_LABEL) for c in columns])
+    axes.set_yticks(range(len(rows)), [plain(r, _LONGEST_LABEL) for r in rows])
+    axes.tick_params(which="both", length=0)
+    axes.minorticks_off()
+    axes.set_ylabel(plain(axes_names[0]))
+    axes.set_xlabel(plain(axes_names[1]))
+    figure.colorbar(image, ax=axes, label=plain(quantity))
+    return figure
