@@ -15,6 +15,7 @@ from thesis_reports.config import ReportConfig, plain_config
 
 # name of an analysis -> the module whose run_report(cfg) makes it
 ANALYSES = {
+    "anomaly_detection": "thesis_reports.analyses.anomaly_detection",
     "compare": "thesis_reports.analyses.compare",
     "sweep_summary": "thesis_reports.analyses.sweep_summary",
 }

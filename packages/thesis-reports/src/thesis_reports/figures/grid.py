@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _ROW = 0.55  # inches
 _LONGEST_LABEL = 24
+_MOST_LETTERS = 11  # of a column's label that fit beside each other
 
 
 def draw_grid(
@@ -41,7 +42,9 @@ def draw_grid(
                 column, row, with_uncertainty(found.mean, found.sd), ha="center", va="center",
                 color="white" if is_dark else "black", fontsize=9.5,
             )  # fmt: skip
-    axes.set_xticks(range(len(columns)), [plain(c, _LONGEST_LABEL) for c in columns])
+    labels = [plain(c, _LONGEST_LABEL) for c in columns]
+    is_long = max(len(label) for label in labels) > _MOST_LETTERS
+    axes.set_xticks(range(len(columns)), labels, rotation=20 if is_long else 0)
     axes.set_yticks(range(len(rows)), [plain(r, _LONGEST_LABEL) for r in rows])
     axes.tick_params(which="both", length=0)
     axes.minorticks_off()
