@@ -7,8 +7,9 @@ Both train an autoencoder of the same parts with the same optimiser in this proc
 Without a file, toy events are generated. The plain loop is what one would write first: a `Dataset`
 that makes tensors of one row of the file when it is asked for an event, a `DataLoader` that
 shuffles and collates them, and the model on all 18 slots with a mask on its losses. Its codebook is
-the same library's. `--from-file` lets it read each row from the open file instead of an array in
-memory. `--same-model` lets it train our model, which skips padding, to compare the pipelines alone.
+ours, which sees only the objects. `--from-file` lets it read each row from the open file instead of
+an array in memory. `--same-model` lets it train our model, which skips padding, to compare the
+pipelines alone.
 """
 
 import argparse
@@ -23,9 +24,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 from train_mlp import PlainBatch, PlainDataset
-from vector_quantize_pytorch import VectorQuantize
 
 from thesis_arch.autoencoder.config import AutoencoderSpec
+from thesis_arch.autoencoder.latents.vq import VqLatent
 from thesis_arch.autoencoder.model import Autoencoder
 from thesis_arch.auxiliary import auxiliary_loss
 from thesis_data.batches import train_batches
@@ -54,16 +55,7 @@ class PlainAutoencoder(nn.Module):
         widths = (4 + 1 + 8, *section.encoder.enc_hidden)
         self.embedding = nn.Embedding(N_IDS + 1, 8)
         self.encoder = layers(widths)
-        self.project = nn.Linear(widths[-1], latent.latent_dim)
-        self.quantise = VectorQuantize(
-            dim=latent.latent_dim,
-            codebook_size=latent.codebook_size,
-            commitment_weight=latent.beta,
-            kmeans_init=True,
-            rotation_trick=False,
-            decay=latent.ema_decay,
-            threshold_ema_dead_code=latent.dead_below,
-        )
+        self.latent = VqLatent(latent, widths[-1])
         self.decoder = layers((latent.latent_dim, *section.decoder.dec_hidden))
         self.momenta = nn.Linear(section.decoder.dec_hidden[-1], 5)
         self.ids = nn.Linear(section.decoder.dec_hidden[-1], N_IDS)
@@ -74,8 +66,10 @@ class PlainAutoencoder(nn.Module):
         energy, pt, eta, phi = batch.tokens_cont.unbind(-1)
         size = torch.stack([energy, pt], -1).clamp_min(1e-3).log() - 4
         momenta = torch.cat([size, eta[..., None], phi.sin()[..., None], phi.cos()[..., None]], -1)
-        x = self.project(self.encoder(torch.cat([momenta, self.embedding(batch.tokens_id)], -1)))
-        codes, _, commitment = self.quantise(x, mask=batch.mask)
+        x = self.encoder(torch.cat([momenta, self.embedding(batch.tokens_id)], -1))
+        codes = x.new_zeros(*x.shape[:2], self.latent.out_features)
+        codes[batch.mask] = self.latent(x[batch.mask]).vectors
+        commitment = self.latent.take_penalty()
         hidden = self.decoder(codes)
         squares = (self.momenta(hidden) - momenta).square().mean(-1)
         ids = (batch.tokens_id - 1).clamp_min(0)

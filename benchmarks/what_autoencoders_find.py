@@ -5,7 +5,7 @@
 AUROC of each score on the test split, mean over the runs of a loop, with the uncertainty of one run
 from its events and the spread over runs; then how well each score sees corrupted events. The last
 table asks what a score knows beside the number of objects: its AUROC among events with as many, and
-its difference to that of the number, paired (DeLong), on all events.
+its difference to that of the number, paired (DeLong), on the signal and all other processes.
 """
 
 import argparse
@@ -47,20 +47,24 @@ def main() -> None:
 
 
 def print_beside_the_number(loop: str, runs: Sequence[AnomalyScores]) -> None:
-    is_signal = runs[0].process == LABELS[SIGNAL]
     for score in runs[0].scores:
-        among = [among_as_many(run, score, is_signal) for run in runs]
+        among = [among_as_many(run, score) for run in runs]
         gains = [
-            paired_auroc_difference(run.scores[score], run.scores["n_objects"], is_signal)
+            paired_auroc_difference(
+                run.scores[score],
+                run.scores["n_objects"],
+                run.process == LABELS[SIGNAL],
+                run.weights,
+            )
             for run in runs
         ]
         gain, uncertainty = mean(g.value for g in gains), gains[0].uncertainty
         print(f"| {loop} | {score} | {mean(among):.3f} | {gain:+.4f} ± {uncertainty:.4f} |")
 
 
-def among_as_many(run: AnomalyScores, score: str, is_signal: np.ndarray) -> float:
-    """AUROC over pairs of a signal and a background event with as many objects."""
-    pairs, total = 0, 0.0
+def among_as_many(run: AnomalyScores, score: str) -> float:
+    """AUROC over pairs of a signal and a background event with as many objects, unweighted."""
+    is_signal, pairs, total = run.process == LABELS[SIGNAL], 0, 0.0
     for number in np.unique(run.scores["n_objects"]):
         of_number = run.scores["n_objects"] == number
         n_signal = int(is_signal[of_number].sum())
@@ -68,7 +72,7 @@ def among_as_many(run: AnomalyScores, score: str, is_signal: np.ndarray) -> floa
         if weight:
             total += weight * auroc(run.scores[score][of_number], is_signal[of_number])
             pairs += weight
-    return total / pairs
+    return total / pairs if pairs else float("nan")
 
 
 def cut(report: Mapping[str, Any], part: str) -> dict[str, dict[str, Any]]:

@@ -271,7 +271,7 @@ def draw_game(run_dir: str, name: str, path: Path) -> None:
     figure, axes = plt.subplots(1, 3, figsize=(13, 3.4), layout="constrained")
     for axis, (label, columns) in zip(axes, panels.items(), strict=True):
         for column, colour in zip(columns, ("#0072b2", "#d55e00"), strict=False):
-            values = histories[column]
+            values = histories.get(column, np.zeros(0))  # none where the game never began
             axis.plot(np.arange(1, len(values) + 1), values, label=column, color=colour)
         axis.set(xlabel="epoch", ylabel=label)
         axis.legend(frameon=False)

@@ -92,18 +92,23 @@ class EventFeatures(nn.Module):
         """Normalised [n, K] -> [n, F] in GeV and rad, in the columns of the batches."""
         return self.inputs.invert(momenta / self.scale)
 
+    @property
+    def direction_columns(self) -> list[int]:
+        """Columns of eta and phi; none where one of them is unknown."""
+        columns = self.inputs.columns
+        return [*columns["eta"], *columns["phi"]] if {"eta", "phi"} <= columns.keys() else []
+
     def distance(self, one: Tensor, other: Tensor) -> Tensor:
-        """Angular distance [P] of normalised momenta [P, K]: of eta and phi what is known.
+        """Angular distance [P] of normalised momenta [P, K]; infinite where eta or phi is unknown.
 
         ΔR where it is small; of angles that differ much the chord stands for the arc.
         """
+        if not self.direction_columns:
+            return one.new_full((len(one),), torch.inf)
         apart = (one - other) / self.scale
         columns = self.inputs.columns
-        squares = [apart[:, columns.get("phi", [])].square()]
-        if "eta" in columns:
-            std = self.inputs.standardise.std[columns["eta"]]
-            squares.append((apart[:, columns["eta"]] * std).square())
-        return torch.cat(squares, dim=-1).sum(-1).sqrt()
+        eta = apart[:, columns["eta"]] * self.inputs.standardise.std[columns["eta"]]
+        return torch.cat([eta, apart[:, columns["phi"]]], dim=-1).square().sum(-1).sqrt()
 
     @property
     def names(self) -> list[str]:

@@ -42,7 +42,10 @@ def squared_mass(energy: Tensor, pt: Tensor, eta: Tensor) -> Tensor:
 
 
 def energy_of(mass: Tensor, pt: Tensor, eta: Tensor) -> Tensor:
-    """E = sqrt(m² + p²) (GeV); summed in float64, so that `squared_mass` finds the mass again."""
+    """E = sqrt(m² + p²) (GeV), summed in float64 and rounded once, to the precision of pt.
+
+    `squared_mass` finds m² again to within 2 E times that rounding.
+    """
     momentum = pt.double() * torch.cosh(eta.double())
     return torch.hypot(mass.double(), momentum).to(pt.dtype)
 

@@ -34,11 +34,15 @@ class Denoiser(nn.Module):
         Numbers that are kept of an object.
     n_tokens : int
         Largest number of objects in an event. Attention takes means and can't count them.
+    pushed : list of int
+        Columns of the numbers that say where an object is, by which near ones push each other.
     """
 
     reaches: Tensor
 
-    def __init__(self, config: DenoiserConfig, n_numbers: int, width: int, n_tokens: int) -> None:
+    def __init__(
+        self, config: DenoiserConfig, n_numbers: int, width: int, n_tokens: int, pushed: list[int]
+    ) -> None:
         super().__init__()
         self.nothing = nn.Parameter(torch.zeros(width))  # what is kept, where it is not told
         self.noisy = nn.Linear(n_numbers, config.dim)
@@ -53,8 +57,9 @@ class Denoiser(nn.Module):
         self.is_odd = config.dim % 2
         self.heads = config.heads
         self.register_buffer("reaches", torch.tensor(_REACHES), persistent=False)
+        self.pushed = pushed
         n_seen = n_numbers + len(_REACHES) + 1
-        self.of_pairs = SmallMlp(n_seen, config.dim, config.heads + n_numbers)
+        self.of_pairs = SmallMlp(n_seen, config.dim, config.heads + len(pushed))
         self.transformer = Transformer(config)
         self.out = nn.Linear(config.dim, n_numbers)
 
@@ -98,13 +103,14 @@ class Denoiser(nn.Module):
         apart = noisy.index_select(0, first) - noisy.index_select(0, second)
         closeness = torch.exp(-(distance[:, None] / self.reaches).square())
         seen = torch.cat([apart.abs(), closeness, time[pairs.event, None]], dim=-1)
-        bias, force = self.of_pairs(seen).split([self.heads, apart.shape[1]], dim=-1)
+        bias, force = self.of_pairs(seen).split([self.heads, len(self.pushed)], dim=-1)
         x = self.transformer(x.to(self.noisy.weight.dtype), packing, PairBias(pairs, bias))
+        said = self.out(with_spare_rows(x))[:n].float()
         # Of neighbours alone: far pairs are many, and would drown what few close ones teach.
         near = torch.exp(-(distance[:, None] / _NEIGHBOURS).square())
-        direction = apart / distance[:, None].clamp_min(_REACHES[0])
-        push = _GAIN * force.float() * near * direction
-        said = self.out(with_spare_rows(x))[:n].float()
+        direction = apart[:, self.pushed] / distance[:, None].clamp_min(_REACHES[0])
+        push = torch.zeros_like(apart)
+        push[:, self.pushed] = _GAIN * force.float() * near * direction
         return said.index_add(0, first, push).index_add(0, second, -push)
 
     def _waves(self, time: Tensor) -> Tensor:

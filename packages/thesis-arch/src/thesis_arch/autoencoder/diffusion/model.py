@@ -17,6 +17,7 @@ from thesis_arch.packing import Packing
 from thesis_arch.physics.event_objects import EventObjects
 from thesis_arch.physics.pairwise import Pairs
 
+_EVENTS_AT_ONCE = 1024  # that are made up, for their pairs take memory
 _PROBES = 4  # times at which an event is judged, always the same
 _SEED = 20240607  # of the noise that judges
 
@@ -53,7 +54,13 @@ class DiffusionAutoencoder(AutoencoderBase):
         self.unconditional = decoder.unconditional
         self.n_momenta, n_ids = self.features.n_momenta, self.features.n_ids
         self.n_numbers = self.n_momenta + n_ids
-        self.decoder = Denoiser(decoder, self.n_numbers, self.latent.out_features, spec.n_tokens)
+        self.decoder = Denoiser(
+            decoder,
+            self.n_numbers,
+            self.latent.out_features,
+            spec.n_tokens,
+            self.features.direction_columns,
+        )
         # The same noise in the same slot of every event, so that what is said of an event depends
         # neither on its batch nor on the moment.
         noise = torch.randn(
@@ -126,6 +133,13 @@ class DiffusionAutoencoder(AutoencoderBase):
         """
         device = self.multiplicity.counts.device
         lengths = self.multiplicity.sample(n_events, generator).to(device)
+        parts = [self._made_up(part, generator) for part in lengths.split(_EVENTS_AT_ONCE)]
+        momenta, ids = (torch.cat(values) for values in zip(*parts, strict=True))
+        return momenta, ids
+
+    def _made_up(self, lengths: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Events with so many objects [B]; see `sample`."""
+        device = lengths.device
         slots = torch.arange(self.spec.n_tokens, device=device)
         packing = Packing.of(slots < lengths[:, None])
         n = len(packing.index)

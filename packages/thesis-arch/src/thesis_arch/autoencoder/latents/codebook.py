@@ -76,6 +76,8 @@ class Codebook(nn.Module):
     @torch.no_grad()
     def follow(self, x: Tensor, index: Tensor) -> None:
         """Move the codes towards the objects [n, width] that they [n] stand for."""
+        if not self.placed:  # the same on all ranks
+            return
         sums, counts = self._assigned(x, index)
         for values in (sums, counts):
             _sum_over_ranks(values)

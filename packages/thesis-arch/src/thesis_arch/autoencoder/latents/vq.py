@@ -15,8 +15,7 @@ class VqLatent(Penalised):
     """The nearest code of a codebook, which follows the objects that it stands for.
 
     The commitment loss is a penalty of the training loss (`thesis_arch.auxiliary`). Gradients
-    reach the encoder as if each object were its code (straight-through). Precision is single
-    whatever is around it.
+    reach the encoder as if each object were its code (straight-through). Autocast leaves it alone.
 
     Parameters
     ----------
