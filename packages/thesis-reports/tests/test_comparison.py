@@ -38,7 +38,7 @@ def test_equals_are_called_different_in_one_of_twenty(n_seeds):
         known = is_signal + draw.standard_normal(300)
         a, b = (group_of(models(draw, known, n_seeds, 0.6), is_signal) for _ in range(2))
         called += compare_with(a, [b])[0].p_value < 0.05
-    assert 25 <= called <= 70  # 50 expected, 7 their standard deviation
+    assert 20 <= called <= 70  # 50 expected, 7 their standard deviation; Welch calls fewer
 
 
 @pytest.mark.slow
@@ -89,13 +89,31 @@ def test_what_is_called_detectable_is_found_four_times_in_five():
     assert 0.7 < found / 600 < 0.9
 
 
-def test_without_chance_in_the_events_it_is_the_t_test():
+def test_without_chance_in_the_events_it_is_welchs_test():
     draw = np.random.default_rng(4)
     a, b = draw.normal(0, 1, 5), draw.normal(0.5, 1, 7)
     found = compare_with(on_no_events(a), [on_no_events(b)])[0]
-    expected = stats.ttest_ind(b, a)
+    expected = stats.ttest_ind(b, a, equal_var=False)
     assert found.p_value == pytest.approx(expected.pvalue)
-    assert found.degrees == expected.df
+    assert found.degrees == pytest.approx(expected.df)
+
+
+def test_a_single_run_has_the_spread_of_the_others():
+    groups = [on_no_events(np.array(v)) for v in ([1.0], [0.0, 2.0], [5.0, 6.0, 7.0])]
+    found = compare_with(groups[0], groups[1:])[0]
+    assert found.seed_error == pytest.approx(np.sqrt((2 + 2) / 3 * (1 + 1 / 2)))
+    assert found.degrees == pytest.approx(3)
+
+
+def test_without_any_known_chance_nothing_is_claimed():
+    found = compare_with(on_no_events(np.array([0.9])), [on_no_events(np.array([0.5]))])[0]
+    assert np.isnan(found.p_value)
+    assert np.isnan(found.detectable)
+    assert not found.is_found
+
+
+def test_a_base_that_was_chosen_counts_as_all_pairs():
+    assert holm([0.01, 0.2], n_tests=6).tolist() == pytest.approx([0.06, 1.0])
 
 
 def test_of_one_run_each_it_is_delongs_test():

@@ -84,7 +84,7 @@ class Comparison:
         Of the means.
     event_error, seed_error
         Standard deviations that events and seeds give it; `seed_error` is NaN where no group has
-        two runs.
+        two runs, and chance in the seeds is then not counted.
     degrees
         Of freedom of their sum.
     p_value
@@ -92,7 +92,8 @@ class Comparison:
     p_holm
         The same, corrected for all comparisons with the same base (`holm`).
     detectable
-        Smallest difference that would have been found with 80 % probability at 5 %, uncorrected.
+        Smallest difference that would have been found with 80 % probability at 5 %, uncorrected;
+        like `p_value` NaN where no chance is known.
     """
 
     name: str
@@ -115,27 +116,32 @@ class Comparison:
         return self.p_holm < LEVEL
 
 
-def compare_with(base: Group, others: Sequence[Group]) -> list[Comparison]:
+def compare_with(
+    base: Group, others: Sequence[Group], n_tests: int | None = None
+) -> list[Comparison]:
     """Each of the others minus the base.
 
-    The spread over seeds is pooled over all groups: three runs alone say little of theirs.
+    A group with a single run has the spread of all that have several; else each has its own
+    (Welch), for an unstable setting scatters more than others.
 
     Parameters
     ----------
     base, others
         With deviations in the same K ways.
+    n_tests
+        Comparisons that could have been made, for the correction: all pairs where the base was
+        chosen by what it reached. None: as many as others.
     """
-    groups = [base, *others]
-    degrees = sum(group.degrees for group in groups)
-    squares = sum(group.seed_squares for group in groups)
-    seed_variance = squares / degrees if degrees else math.nan
-    rows = [_compare(other, base, seed_variance, degrees) for other in others]
-    corrected = holm([row.p_value for row in rows])
+    pooled = _pooled([base, *others])
+    rows = [_compare(other, base, pooled) for other in others]
+    corrected = holm([row.p_value for row in rows], n_tests)
     return [replace(row, p_holm=float(p)) for row, p in zip(rows, corrected, strict=True)]
 
 
-def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
+def holm(p_values: Sequence[float], n_tests: int | None = None) -> NDArray[np.float64]:
     """Holm's step-down correction (Scand. J. Stat. 6 (1979) 65); NaN stays and does not count.
+
+    `n_tests` is how many were made, where `p_values` are not all of them.
 
     >>> holm([0.01, 0.04, 0.03]).round(6).tolist()
     [0.03, 0.06, 0.06]
@@ -143,31 +149,53 @@ def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
     values = np.asarray(p_values, dtype=float)
     corrected = np.full(len(values), np.nan)
     order = [i for i in np.argsort(values) if np.isfinite(values[i])]
-    largest = 0.0
+    largest, n_tests = 0.0, max(n_tests or 0, len(order))
     for rank, which in enumerate(order):
-        largest = max(largest, min(1.0, (len(order) - rank) * values[which]))
+        largest = max(largest, min(1.0, (n_tests - rank) * values[which]))
         corrected[which] = largest
     return corrected
 
 
-def _compare(group: Group, base: Group, seed_variance: float, degrees: int) -> Comparison:
+def _pooled(groups: Sequence[Group]) -> tuple[float, int]:
+    """Variance over seeds of all groups, and its degrees of freedom; NaN where there are none."""
+    degrees = sum(group.degrees for group in groups)
+    squares = sum(group.seed_squares for group in groups)
+    return (squares / degrees if degrees else math.nan), degrees
+
+
+def _compare(group: Group, base: Group, pooled: tuple[float, int]) -> Comparison:
     events = float(np.square(group.deviation - base.deviation).sum())
-    seeds = seed_variance * (1 / len(group.values) + 1 / len(base.values))
+    seeds, degrees = _seed_variance(group, base, pooled)
     if math.isfinite(seeds):
         events = max(events - group.own_event_variance - base.own_event_variance, 0.0)
     variance = events + np.nan_to_num(seeds)
+    error, difference = math.sqrt(variance), group.mean - base.mean
     # Satterthwaite (Biometrics 2 (1946) 110): events are so many that theirs is known well
     freedom = degrees * (variance / seeds) ** 2 if seeds > 0 else math.inf
-    error, difference = math.sqrt(variance), group.mean - base.mean
-    p_value = 2 * stats.t.sf(abs(difference) / error, freedom) if error > 0 else math.nan
-    reach = stats.t.isf(LEVEL / 2, freedom) + stats.t.isf(1 - POWER, freedom)
+    p_value = reach = math.nan
+    if error > 0:
+        p_value = float(2 * stats.t.sf(abs(difference) / error, freedom))
+        reach = float(stats.t.isf(LEVEL / 2, freedom) + stats.t.isf(1 - POWER, freedom)) * error
     return Comparison(
         group.name,
         difference,
         math.sqrt(events),
         math.sqrt(seeds) if math.isfinite(seeds) else math.nan,
         float(freedom),
-        float(p_value),
+        p_value,
         math.nan,
-        float(reach * error),
+        reach,
     )
+
+
+def _seed_variance(group: Group, base: Group, pooled: tuple[float, int]) -> tuple[float, float]:
+    """Of the difference, with its degrees of freedom."""
+    n = len(group.values), len(base.values)
+    if min(n) < 2:
+        return pooled[0] * (1 / n[0] + 1 / n[1]), pooled[1]
+    parts = [one.seed_squares / one.degrees / len(one.values) for one in (group, base)]
+    total = sum(parts)
+    if total == 0:
+        return 0.0, 0.0
+    below = sum(part**2 / one.degrees for part, one in zip(parts, (group, base), strict=True))
+    return total, total**2 / below

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -101,8 +102,9 @@ def group_by_axes(
         run_dir = str(row["run_dir"])
         values = {axis: of_run[run_dir][axis] if axis in varied else row[axis] for axis in axes}
         label = setting_label(values)
-        before = groups.get(label, AxisGroup(label, values, ()))
-        groups[label] = AxisGroup(label, values, (*before.run_dirs, run_dir))
+        key = json.dumps(values, sort_keys=True, default=str)  # a label rounds
+        before = groups.get(key, AxisGroup(label, values, ()))
+        groups[key] = AxisGroup(label, values, (*before.run_dirs, run_dir))
     return list(groups.values())
 
 

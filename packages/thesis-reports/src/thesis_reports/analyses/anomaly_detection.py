@@ -56,6 +56,8 @@ class Finder:
         Which.
     val, test
         AUROC of the signal against the background, over runs.
+    run_dirs, test_values
+        Those runs, and the test AUROC of each.
     event_error
         Of one run's test AUROC, from its events.
     rejection
@@ -66,6 +68,7 @@ class Finder:
     score: str
     val: Spread
     test: Spread
+    run_dirs: tuple[str, ...]
     test_values: tuple[float, ...]
     event_error: float
     rejection: Spread
@@ -92,7 +95,7 @@ def run_report(cfg: Mapping[str, Any] | DictConfig) -> None:
         finders.sort(key=lambda finder: -finder.val.mean)
         best = next((f for f in finders if f.score not in WITHOUT_MODEL), None)
         simple = next((f for f in finders if f.score in WITHOUT_MODEL), None)
-        runs = _runs_of(best, settings) if best else ()
+        runs = best.run_dirs if best else ()
         gain = _gain(runs, best, simple, signal) if best and simple else None
 
         said = [how_runs_ended(report.runs, len(report.skipped))]
@@ -145,33 +148,38 @@ def _read_reports(report: Report) -> tuple[dict[str, dict[str, Any]], list[tuple
 def _finders(
     setting: Setting, reports: Mapping[str, Mapping[str, Any]], signal: str
 ) -> list[Finder]:
-    of_runs = [reports[run]["splits"] for run in setting.run_dirs]
-    known = dict.fromkeys(name for splits in of_runs for name in splits.get("test", {}))
+    of_runs = {run: reports[run]["splits"] for run in setting.run_dirs}
+    known = dict.fromkeys(name for splits in of_runs.values() for name in splits.get("test", {}))
     finders = []
     for score in known:
-        numbers = {
-            split: [
-                splits[split][score][signal]
-                for splits in of_runs
-                if signal in splits.get(split, {}).get(score, {})
-            ]
-            for split in ("val", "test")
-        }
-        if not (numbers["val"] and numbers["test"]):
+        runs, val, test = [], [], []
+        for run, splits in of_runs.items():
+            found = [splits.get(split, {}).get(score, {}).get(signal) for split in ("val", "test")]
+            if all(one and one["auroc"] is not None for one in found):
+                runs.append(run)
+                val.append(found[0])
+                test.append(found[1])
+        if not runs:
             continue
-        areas = {split: [one["auroc"] for one in found] for split, found in numbers.items()}
+        areas = [one["auroc"] for one in test]
         finders.append(
             Finder(
                 setting.label,
                 score,
-                spread(areas["val"]),
-                spread(areas["test"]),
-                tuple(areas["test"]),
-                float(numbers["test"][0]["auroc_uncertainty"]),
-                spread([one["rejection_at_0.5"] for one in numbers["test"]]),
+                spread([one["auroc"] for one in val]),
+                spread(areas),
+                tuple(runs),
+                tuple(areas),
+                _number(test[0]["auroc_uncertainty"]),
+                spread([_number(one["rejection_at_0.5"]) for one in test]),
             )
         )
     return finders
+
+
+def _number(value: float | None) -> float:
+    """Of a fact, in which null stands for what is not finite."""
+    return np.nan if value is None else float(value)
 
 
 def _once_without_model(finders: Sequence[Finder]) -> list[Finder]:
@@ -187,17 +195,14 @@ def _once_without_model(finders: Sequence[Finder]) -> list[Finder]:
             own = finder.test_values[:1]
             kept.append(
                 Finder(
-                    "no model", finder.score, spread([finder.val.mean]), spread(own), own,
+                    "no model", finder.score, spread([finder.val.mean]), spread(own),
+                    finder.run_dirs[:1], own,
                     finder.event_error, spread([finder.rejection.mean]),
                 )
             )  # fmt: skip
         else:
             kept.append(finder)
     return kept
-
-
-def _runs_of(finder: Finder, settings: Sequence[Setting]) -> tuple[str, ...]:
-    return next(s.run_dirs for s in settings if s.label == finder.setting)
 
 
 def _gain(runs: Sequence[str], best: Finder, simple: Finder, signal: str) -> Difference | None:
@@ -238,7 +243,7 @@ def _what_finds(
     best: Finder | None, simple: Finder | None, gain: Difference | None, signal: str
 ) -> str:
     if best is None:
-        return "No run has anomaly scores."
+        return f"No run has anomaly scores of a model for {signal}."
     text = f"The score that finds {signal} best on the validation split is {best.label}; on the "
     text += f"test split its AUROC is {with_uncertainty(best.test.mean, best.event_error)}"
     if best.test.n > 1:
@@ -249,7 +254,7 @@ def _what_finds(
     if gain is None:
         return f"{text}."
     ahead = with_uncertainty(gain.value, gain.uncertainty)
-    if abs(gain.value) < 2 * gain.uncertainty:
+    if not abs(gain.value) > 2 * gain.uncertainty:  # also where that is unknown
         return f"{text}: a difference of {ahead}, which may be chance."
     return f"{text}: the model {'adds' if gain.value > 0 else 'loses'} {ahead.lstrip('−')}."
 
@@ -305,7 +310,9 @@ def _table(finders: Sequence[Finder], signal: str) -> Table:
         columns,
         f"{signal} against the processes that each run learned from; larger scores are less like "
         "them. 1/ε_B is at ε_S = 0.5. The order is that of the validation split.",
-        highlighted=frozenset({0}),
+        highlighted=frozenset(
+            [i for i, f in enumerate(finders) if f.score not in WITHOUT_MODEL][:1]
+        ),
         sorted_by=("val AUROC", "descending"),
     )
 
@@ -361,12 +368,12 @@ def _add_processes(
     signal: str,
 ) -> None:
     splits = [reports[run]["splits"]["test"] for run in runs]
-    scores, processes = list(splits[0]), list(splits[0][best.score])
+    scores, processes = list(splits[0]), list(splits[0][best.score])  # each run has this score
     fields = {
         (score, process): spread([one[score][process]["auroc"] for one in splits])
         for score in scores
         for process in processes
-        if all(process in one.get(score, {}) for one in splits)
+        if all(one.get(score, {}).get(process, {}).get("auroc") is not None for one in splits)
     }
     caption = f"Test AUROC of each process against the other background, {best.setting}. "
     caption += f"{best.score} tells {signal} with {number(fields[best.score, signal].mean)}."
@@ -387,8 +394,8 @@ def _add_corruptions(
     title = "Corrupted events"
     found = [reports[run].get("corruptions") or {} for run in runs]
     corruptions = list(found[0])
-    if not corruptions:
-        report.not_drawn("corruptions", title, "The runs tried no corruption.")
+    if not all(found):
+        report.not_drawn("corruptions", title, "Some runs tried no corruption.")
         return
     scores = list(found[0][corruptions[0]])
     fields = {

@@ -70,7 +70,9 @@ def run_report(cfg: Mapping[str, Any] | DictConfig) -> None:
         by_val = judge(axis_groups, report.runs, metric, "val", asked.signal)
         base = _find_base(asked.base, axis_groups, judged, by_val, metric)
         others = [group for group in judged.groups if group is not base]
-        rows = compare_with(base, others) if base is not None else []
+        n_groups = len(judged.groups)
+        n_tests = n_groups * (n_groups - 1) // 2 if asked.base is None else None
+        rows = compare_with(base, others, n_tests) if base is not None else []
         rows.sort(key=lambda row: row.difference, reverse=metric.higher_is_better)
 
         said = [how_runs_ended(report.runs, len(report.skipped))]
@@ -96,6 +98,14 @@ def run_report(cfg: Mapping[str, Any] | DictConfig) -> None:
                 f"Of {metric.label} only the recorded values are at hand: what chance in the "
                 "events does to them is not counted."
             )
+        if rows and asked.base is None:
+            report.note(
+                f"{base.name if base else ''} was chosen by what it reached on the validation "
+                f"split, so p is corrected for all {n_tests} pairs; compare.base=… names a base "
+                "beforehand."
+            )
+        if rows and all(len(group.values) < 2 for group in judged.groups):
+            report.note("No group has two runs: what seeds do is not counted.")
         if base is not None:
             _add_groups(report, judged, metric, asked.split)
             _add_differences(report, rows, base, metric, asked.split)
@@ -157,7 +167,9 @@ def _what_differs(rows: Sequence[Comparison], base: Group, metric: Metric, split
     could = f"Differences of {number(float(np.median(reach)), 2)} would have been found"
     could += f" in four cases of five, before correction (median of {len(reach)})." if reach else ""
     where = f"On the {split} split"
-    if not found:
+    if not any(np.isfinite(row.p_value) for row in rows):
+        text = f"{where} nothing is known of chance in {metric.label}: one run each, no scores."
+    elif not found:
         text = f"{where} none of {counted(len(rows), 'group')} differs from {base.name} in "
         text += f"{metric.label} by more than chance."
     else:
@@ -178,8 +190,8 @@ def _add_key_numbers(report: Report, rows: Sequence[Comparison], judged: Judged)
     if judged.n_events:
         report.key_number("events", f"{judged.n_events:,}", "the same for all")
     if rows:
-        found = sum(row.is_found for row in rows)
-        report.key_number("more than chance", f"{found} of {len(rows)}", "Holm's correction, 5 %")
+        found, known = sum(row.is_found for row in rows), sum(row.p_value >= 0 for row in rows)
+        report.key_number("more than chance", f"{found} of {known}", "Holm's correction, 5 %")
 
 
 def _table(
@@ -233,8 +245,8 @@ def _table(
         f"Groups beside {base.name}",
         columns,
         f"The base comes first. Differences are of means on the {split} split; ± events is what "
-        "the shared events leave uncertain, ± seeds what seeds do, with their spread pooled over "
-        "all groups. Rows in red differ by more than chance.",
+        "the shared events leave uncertain, ± seeds what seeds do (of a single run, the spread of "
+        "all others). Rows in red differ by more than chance.",
         highlighted=found,
     )
 
@@ -263,7 +275,8 @@ def _add_differences(
     largest = max(rows, key=lambda row: abs(row.difference))
     caption = f"Mean {split} {metric.label} minus that of {base.name}. Bars are one standard "
     caption += "deviation of events and seeds together; in the grey zone a difference would be "
-    caption += f"missed more often than in one case of five. Largest: {largest.name}, "
+    caption += "missed more often than in one case of five, before correction. Largest:"
+    caption += f" {largest.name}, "
     caption += f"{_signed(largest.difference, largest.error)}, p = {_p_text(largest.p_holm)} after "
     caption += f"Holm's correction. Red diamonds are below {LEVEL:g}."
     report.figure(

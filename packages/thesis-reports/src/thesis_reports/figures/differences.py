@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from thesis_reports.comparison import Comparison
 from thesis_reports.figures.style import BEST, COLOURS, QUIET, WIDE, new_figure, plain
 
@@ -18,13 +20,13 @@ _LONGEST_LABEL = 46
 
 
 def draw_differences(rows: Sequence[Comparison], *, quantity: str) -> Figure:
-    """A row per comparison, at most `MOST_ROWS`; grey is what could not have been found."""
+    """A row per comparison, at most `MOST_ROWS`; in the grey zone one in five is missed."""
     shown = rows[:MOST_ROWS]
     figure, axes = new_figure(WIDE, 0.9 + _ROW * max(len(shown), 3))
     for row, one in enumerate(shown):
+        reach = np.nan_to_num(one.detectable)
         axes.barh(
-            row, 2 * one.detectable, left=-one.detectable, height=0.62, color=QUIET, alpha=0.35,
-            linewidth=0,
+            row, 2 * reach, left=-reach, height=0.62, color=QUIET, alpha=0.35, linewidth=0
         )  # fmt: skip
         axes.errorbar(
             one.difference, row, xerr=one.error, fmt="D" if one.is_found else "o",

@@ -86,7 +86,9 @@ class Codebook(nn.Module):
         if not self.learned:
             total = self.counts.sum()
             shares = (self.counts + _SMOOTHING) / (total + len(self.counts) * _SMOOTHING)
-            self.vectors.copy_(self.sums / (shares * total)[:, None])
+            means = self.sums / (shares * total)[:, None]
+            is_known = self.counts[:, None] > _SMOOTHING  # an unused code stays where it is
+            self.vectors.copy_(torch.where(is_known, means, self.vectors))
         self._revive(x)
 
     def _revive(self, x: Tensor) -> None:
