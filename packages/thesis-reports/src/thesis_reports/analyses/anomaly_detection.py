@@ -7,7 +7,7 @@ model: the number of objects, and HT.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -109,12 +109,9 @@ def run_report(cfg: Mapping[str, Any] | DictConfig) -> None:
             report.reasons("Runs that did not finish", failed)
         if left_out:
             report.reasons("Runs without anomaly scores", left_out)
-        learned = {tuple(one.get("background") or ()) for one in reports.values()}
-        for background in sorted(learned):
-            if signal in background or not background:
-                report.note(
-                    f"Some runs learned from {signal} itself: nothing of it is new to them."
-                )
+        learned = [one.get("background") or () for one in reports.values()]
+        if any(signal in background or not background for background in learned):
+            report.note(f"Some runs learned from {signal} itself: nothing of it is new to them.")
         if best is not None:
             _add_scores(report, finders, signal)
             _add_distributions(report, runs, best, signal)
@@ -193,15 +190,16 @@ def _once_without_model(finders: Sequence[Finder]) -> list[Finder]:
                 continue
             seen.add(key)
             own = finder.test_values[:1]
-            kept.append(
-                Finder(
-                    "no model", finder.score, spread([finder.val.mean]), spread(own),
-                    finder.run_dirs[:1], own,
-                    finder.event_error, spread([finder.rejection.mean]),
-                )
-            )  # fmt: skip
-        else:
-            kept.append(finder)
+            finder = replace(
+                finder,
+                setting="no model",
+                val=spread([finder.val.mean]),
+                test=spread(own),
+                run_dirs=finder.run_dirs[:1],
+                test_values=own,
+                rejection=spread([finder.rejection.mean]),
+            )
+        kept.append(finder)
     return kept
 
 

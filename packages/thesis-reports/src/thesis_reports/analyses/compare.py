@@ -67,7 +67,9 @@ def run_report(cfg: Mapping[str, Any] | DictConfig) -> None:
         settings = group_by_seed(report.configs)
         axis_groups = group_by_axes(settings, report.runs, asked.axes)
         judged = judge(axis_groups, report.runs, metric, asked.split, asked.signal)
-        by_val = judge(axis_groups, report.runs, metric, "val", asked.signal)
+        by_val = judged
+        if asked.split != "val":
+            by_val = judge(axis_groups, report.runs, metric, "val", asked.signal)
         base = _find_base(asked.base, axis_groups, judged, by_val, metric)
         others = [group for group in judged.groups if group is not base]
         n_groups = len(judged.groups)
@@ -231,7 +233,7 @@ def _table(
             "p (Holm)",
             missing + [row.p_holm for row in rows],
             _p_text,
-            hint=f"corrected for {len(rows)} comparisons",
+            hint="corrected for the number of comparisons",
         ),
         Column(
             "could be found",
