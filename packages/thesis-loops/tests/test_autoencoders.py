@@ -12,8 +12,6 @@ from thesis_data.loading import load_events
 from thesis_facts.anomaly import anomaly_report, read_anomaly, read_anomaly_scores
 from thesis_facts.errors import ConfigError
 from thesis_facts.strict_json import json_ready
-from thesis_loops.config import CorruptionSettings
-from thesis_loops.corruption import corruptions
 
 LOOPS = ("ae", "gan_ae", "diffusion_ae")
 
@@ -21,12 +19,6 @@ LOOPS = ("ae", "gan_ae", "diffusion_ae")
 @pytest.fixture(params=LOOPS)
 def loop(request):
     return request.param
-
-
-@pytest.fixture
-def batch(toy_file):
-    data = load_events(DataConfig(path=toy_file))
-    return next(iter(eval_batches(data.train, 240)))
 
 
 def test_scores_and_what_they_find(loop, config, train, run_dir):
@@ -112,56 +104,3 @@ def test_parts_that_do_not_exist_are_refused(asked, config, train):
     cfg["phase1"]["encoder"] |= asked
     with pytest.raises(ConfigError, match=r"phase1\.encoder\.(enc_hidden|_target_)"):
         train(cfg)
-
-
-def corrupt(batch, name, strength):
-    strengths = dict.fromkeys(("smearing", "swapped_ids", "met_scale", "dropped_objects"))
-    settings = CorruptionSettings(**strengths | {name: strength})
-    (found,) = corruptions(settings, n_tokens=18).values()
-    return found(batch)
-
-
-def test_smearing_moves_energies_together_and_no_direction(batch):
-    found = corrupt(batch, "smearing", 0.2)
-    factor = (found.tokens_cont[..., :2] / batch.tokens_cont[..., :2])[batch.mask]
-    torch.testing.assert_close(factor[:, 0], factor[:, 1])
-    assert float(factor[:, 0].log().std()) == pytest.approx(0.2, rel=0.1)
-    assert torch.equal(found.tokens_cont[..., 2:], batch.tokens_cont[..., 2:])
-
-
-def test_swapped_ids_are_those_of_the_event(batch):
-    found = corrupt(batch, "swapped_ids", 1.0)
-    assert (found.tokens_id != batch.tokens_id).any()
-    assert torch.equal(found.tokens_id > 0, batch.mask)
-    for before, after in zip(batch.tokens_id, found.tokens_id, strict=True):
-        assert set(after.tolist()) <= set(before.tolist())
-
-
-def test_met_alone_is_scaled(batch):
-    found = corrupt(batch, "met_scale", 1.5)
-    torch.testing.assert_close(found.globals[:, 0], 1.5 * batch.globals[:, 0])
-    assert torch.equal(found.globals[:, 1], batch.globals[:, 1])
-    assert torch.equal(found.tokens_cont, batch.tokens_cont)
-
-
-@pytest.mark.parametrize("name", ["smearing", "swapped_ids", "dropped_objects"])
-def test_what_happens_to_an_event_does_not_depend_on_its_batch(name, batch, toy_file):
-    data = load_events(DataConfig(path=toy_file))
-    whole = corrupt(batch, name, 0.5)
-    few = corrupt(data.train.select(torch.arange(20, 30), trim=True), name, 0.5)
-    length = few.mask.shape[1]
-    assert torch.equal(few.tokens_cont, whole.tokens_cont[20:30, :length])
-    assert torch.equal(few.tokens_id, whole.tokens_id[20:30, :length])
-
-
-def test_dropped_objects_are_gone_and_padding_stays_last(batch):
-    found = corrupt(batch, "dropped_objects", 0.3)
-    lost = 1 - float(found.mask.sum() / batch.mask.sum())
-    assert lost == pytest.approx(0.3 * (1 - len(batch) / float(batch.mask.sum())), abs=0.04)
-    lengths = found.mask.sum(1, keepdim=True)
-    assert lengths.min() >= 1
-    assert torch.equal(found.mask, torch.arange(found.mask.shape[1]) < lengths)
-    assert torch.equal(found.tokens_id > 0, found.mask)
-    for before, after, mask in zip(batch.tokens_cont, found.tokens_cont, found.mask, strict=True):
-        rows = {tuple(row) for row in before.tolist()}
-        assert {tuple(row) for row in after[mask].tolist()} <= rows

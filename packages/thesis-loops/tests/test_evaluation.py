@@ -52,6 +52,7 @@ def test_every_classifier_leaves_one(classifier, config, train, run_dir, toy_fil
     test = evaluation["splits"]["test"]
     assert test["metrics"]["auroc"] == results["test_auroc"]
     scores = read_scores(run_dir, "test")
+    assert {"n_jets", "n_bjets", "n_leptons", "ht", "met"} <= set(scores.columns)
     logits = scores.logits[:, 1] - scores.logits[:, 0]
     rows = np.isin(scores.process, [1, 2])
     expected = auroc(logits[rows], scores.process[rows] == 1)

@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from thesis_arch.autoencoder.base import AutoencoderBase
-from thesis_data.batches import eval_batches
-from thesis_data.events import EventBatch
+from thesis_data.corruption import Corrupt, corruption
 from thesis_data.loading import EventData, Split
+from thesis_data.scoring import anomaly_scores
 from thesis_facts.anomaly import (
     AnomalyScores,
     anomaly_report,
@@ -23,14 +22,11 @@ from thesis_facts.anomaly import (
 from thesis_facts.builders import run_meta
 from thesis_facts.processes import PROCESSES
 from thesis_loops.config import AnomalySettings, ScoresSettings
-from thesis_loops.corruption import Corrupt, corruptions
 from thesis_loops.engine.distributed import from_rank_zero
 from thesis_loops.engine.fit import Fitted
 from thesis_loops.engine.numerics import cuda_info
 from thesis_loops.engine.run import Run
 from thesis_loops.evaluation import describe_checkpoint
-
-_PT = 1
 
 
 def conclude(
@@ -83,38 +79,16 @@ def _conclude(
 def score_split(
     run: Run, model: AutoencoderBase, split: Split, corrupt: Corrupt | None = None
 ) -> AnomalyScores:
-    """Scores of every event of a split, in its order.
-
-    Beside the model's own there are two that need no model: ``n_objects``, and ``ht``, the sum of
-    pt in GeV. A score that finds no more than these has learned nothing of use.
-    """
-    parts: dict[str, list[Tensor]] = {}
-    with_embeddings = corrupt is None and run.config["logging"]["scores"]["embeddings"]
+    """Scores of every event of a split, in its order."""
     with run.numerics.autocast():
-        for batch in eval_batches(split, run.settings.batch_size):
-            seen = batch if corrupt is None else corrupt(batch)
-            scored = model.event_scores(seen.to(run.numerics.device)) | _simple_scores(seen)
-            if not with_embeddings:  # of millions of events they would fill the memory
-                scored.pop("embedding")
-            told = {"process": batch.process, "weight": batch.weight}
-            for name, values in (scored | told).items():
-                if values is not None:
-                    parts.setdefault(name, []).append(values.float().cpu())
-    columns = {name: torch.cat(values).numpy() for name, values in parts.items()}
-    return AnomalyScores(
-        process=columns.pop("process").astype(np.int64),
-        weights=columns.pop("weight", None),
-        embeddings=columns.pop("embedding", None),
-        scores=columns,
-    )
-
-
-def _simple_scores(batch: EventBatch) -> dict[str, Tensor]:
-    scores = {"n_objects": batch.mask.sum(1).float()}
-    if _PT in batch.cont_features:
-        pt = batch.tokens_cont[..., batch.cont_features.index(_PT)]
-        scores["ht"] = (pt * batch.mask).sum(1)
-    return scores
+        return anomaly_scores(
+            model,
+            split,
+            batch_size=run.settings.batch_size,
+            device=run.numerics.device,
+            with_embeddings=corrupt is None and run.config["logging"]["scores"]["embeddings"],
+            corrupt=corrupt,
+        )
 
 
 def _find_corruptions(
@@ -126,7 +100,10 @@ def _find_corruptions(
 ) -> dict[str, dict[str, dict[str, float]]]:
     """By corruption and score: how well corrupted background events are told from clean ones."""
     found: dict[str, dict[str, dict[str, float]]] = {}
-    for name, corrupt in corruptions(anomaly.corruptions, model.spec.n_tokens).items():
+    for name, strength in anomaly.corruptions.model_dump().items():
+        if strength is None:
+            continue
+        corrupt = corruption(name, strength, model.spec.n_tokens)
         corrupted = score_split(run, model, split, corrupt)
         rows = _is_background(clean, anomaly.background)
         weights = None if clean.weights is None else clean.weights[rows]

@@ -1,18 +1,16 @@
 """The end of a classifier's run: scores, what they are worth and what they cost, last facts."""
 
-from collections import defaultdict
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-import torch
 from torch import Tensor
 
-from thesis_data.batches import eval_batches
 from thesis_data.config import DataConfig
 from thesis_data.events import EventBatch
 from thesis_data.loading import EventData, Split
+from thesis_data.scoring import classifier_scores
 from thesis_facts.builders import run_meta
 from thesis_facts.evaluation import build_evaluation, evaluate_scores, write_evaluation
 from thesis_facts.files import describe_file
@@ -121,26 +119,15 @@ def describe_checkpoint(run_dir: Path, fitted: Fitted) -> dict[str, Any]:
 
 def score_split(run: Run, model: Scorer, split: Split, class_names: tuple[str, ...]) -> Scores:
     """Scores of every event of a split, in its order."""
-    wants_embeddings = run.config["logging"]["scores"]["embeddings"]
-    parts: dict[str, list[Tensor]] = defaultdict(list)
     with run.numerics.autocast():
-        for batch in eval_batches(split, run.settings.batch_size):
-            scored = model.event_scores(batch.to(run.numerics.device))
-            told = {"label": batch.label, "process": batch.process, "weight": batch.weight}
-            if not wants_embeddings:  # of millions of events they would fill the memory
-                scored.pop("embedding", None)
-            for name, values in (scored | told).items():
-                if values is not None:
-                    parts[name].append(values.cpu())
-    columns = {name: torch.cat(values).numpy() for name, values in parts.items()}
-    return Scores(
-        logits=columns["logits"],
-        labels=columns["label"],
-        class_names=class_names,
-        process=columns["process"],
-        weights=columns.get("weight"),
-        embeddings=columns.get("embedding"),
-    )
+        return classifier_scores(
+            model,
+            split,
+            class_names,
+            batch_size=run.settings.batch_size,
+            device=run.numerics.device,
+            with_embeddings=run.config["logging"]["scores"]["embeddings"],
+        )
 
 
 def _write(run_dir: Path, split: str, scores: Scores, settings: ScoresSettings) -> None:
@@ -152,5 +139,6 @@ def _write(run_dir: Path, split: str, scores: Scores, settings: ScoresSettings) 
         process=None if scores.process is None else scores.process[:n],
         weights=None if scores.weights is None else scores.weights[:n],
         embeddings=None if scores.embeddings is None else scores.embeddings[:n],
+        columns={name: values[:n] for name, values in scores.columns.items()},
     )
     write_scores(run_dir, split, kept)

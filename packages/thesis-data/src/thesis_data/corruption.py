@@ -1,6 +1,7 @@
-"""What is done to events to see whether anomaly scores find it.
+"""What is done to events to see whether scores change.
 
-What happens to an event depends on its row in the file alone, whatever batch it is in.
+What happens to an event depends on its row in the file alone, whatever batch it is in; only
+shuffled MET comes from the event beside it.
 """
 
 from collections.abc import Callable
@@ -10,27 +11,16 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from thesis_data.augmentation import wrap
 from thesis_data.events import EventBatch
 from thesis_data.random import keyed_seed, keyed_words
-from thesis_loops.config import CorruptionSettings
 
 Corrupt = Callable[[EventBatch], EventBatch]
 
 
-def corruptions(settings: CorruptionSettings, n_tokens: int) -> dict[str, Corrupt]:
-    """The corruptions that are asked for, by name; `n_tokens` is the most objects of an event."""
-    known = {
-        "smearing": smear,
-        "swapped_ids": swap_ids,
-        "met_scale": scale_met,
-        "dropped_objects": drop_objects,
-    }
-    strengths = {name: getattr(settings, name) for name in known}
-    return {
-        name: partial(corrupt, strength=strengths[name], n_tokens=n_tokens)
-        for name, corrupt in known.items()
-        if strengths[name] is not None
-    }
+def corruption(kind: str, strength: float, n_tokens: int) -> Corrupt:
+    """One of `CORRUPTIONS`; `n_tokens` is the most objects of an event."""
+    return partial(CORRUPTIONS[kind], strength=strength, n_tokens=n_tokens)
 
 
 def smear(batch: EventBatch, strength: float, n_tokens: int) -> EventBatch:
@@ -61,6 +51,20 @@ def scale_met(batch: EventBatch, strength: float, n_tokens: int) -> EventBatch:
     return replace(batch, globals=globals_)
 
 
+def turn_met(batch: EventBatch, strength: float, n_tokens: int) -> EventBatch:
+    """Turn METphi by an angle drawn evenly from ± `strength` (rad)."""
+    globals_ = batch.globals.clone()
+    angle = strength * (2 * _uniform(batch, n_tokens, "turn")[:, :1] - 1)
+    globals_[:, 1:] = wrap(globals_[:, 1:] + angle)
+    return replace(batch, globals=globals_)
+
+
+def shuffle_met(batch: EventBatch, strength: float, n_tokens: int) -> EventBatch:
+    """Give an event, with the chance `strength`, MET and METphi of the event before it."""
+    chosen = _uniform(batch, n_tokens, "shuffle")[:, :1] < strength
+    return replace(batch, globals=torch.where(chosen, batch.globals.roll(1, 0), batch.globals))
+
+
 def drop_objects(batch: EventBatch, strength: float, n_tokens: int) -> EventBatch:
     """Lose each object with the chance `strength`; the first one always stays."""
     lost = _uniform(batch, n_tokens, "drop") < strength
@@ -74,6 +78,17 @@ def drop_objects(batch: EventBatch, strength: float, n_tokens: int) -> EventBatc
         tokens_id=(batch.tokens_id * kept).gather(1, order),
         mask=kept.gather(1, order),
     )
+
+
+CORRUPTIONS: dict[str, Callable[..., EventBatch]] = {
+    "smearing": smear,
+    "swapped_ids": swap_ids,
+    "met_scale": scale_met,
+    "met_direction": turn_met,
+    "met_shuffled": shuffle_met,
+    "dropped_objects": drop_objects,
+}
+"""By name; each takes (batch, strength, n_tokens)."""
 
 
 def _uniform(batch: EventBatch, n_tokens: int, what: str) -> Tensor:
