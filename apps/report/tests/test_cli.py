@@ -17,7 +17,7 @@ SWEEP = "outputs/multiruns/exp_20260101-120000_dims"
 def test_a_report_is_made_beside_its_runs(thesis_report, workplace: Path) -> None:
     result = thesis_report(f"inputs.sweep_dir={SWEEP}", "outputs.fig_format=png")
     assert result.returncode == 0, result.stderr
-    (report,) = (workplace / "outputs" / "reports").iterdir()
+    (report,) = (workplace / "outputs" / "reports").glob("report_*")
     assert re.fullmatch(r"report_\d{8}-\d{6}_sweep_summary", report.name)
     assert result.stdout.splitlines()[-1] == f"Report: {report / 'report.html'}"
     assert result.stdout.startswith("All 2 runs finished. On the validation split dim=64 is best")
@@ -91,7 +91,7 @@ def test_a_config_of_ones_own_names_the_report(thesis_report, workplace: Path) -
     result = thesis_report("--config-dir", "mine", "--config-name", "quick",
                            f"inputs.sweep_dir={SWEEP}")  # fmt: skip
     assert result.returncode == 0, result.stderr
-    (report,) = (workplace / "outputs" / "reports").iterdir()
+    (report,) = (workplace / "outputs" / "reports").glob("report_*")
     assert report.name.endswith("_quick")
 
 

@@ -74,9 +74,9 @@ def report_of(tmp_path: Path) -> Callable[..., Path]:
 
     def report(cfg: dict[str, Any], root: Path | None = None) -> Path:
         reports = (root or tmp_path / "outputs") / "reports"
-        before = set(reports.glob("*"))
+        before = set(reports.glob("report_*"))
         run_report({"outputs": {"which_figures": []}} | cfg)
-        (written,) = set(reports.glob("*")) - before
+        (written,) = set(reports.glob("report_*")) - before
         return written
 
     return report

@@ -11,7 +11,7 @@ import pytest
 
 from thesis_reports.figures.curves import Curve, draw_curves, frame_of
 from thesis_reports.figures.roc import RocLine, draw_roc
-from thesis_reports.figures.score_distribution import draw_score_distribution
+from thesis_reports.figures.score_distribution import draw_densities, probability_densities
 from thesis_reports.figures.settings import MOST_ROWS, SettingPoint, draw_settings
 from thesis_reports.figures.style import plain, save_figure
 
@@ -54,7 +54,8 @@ def _roc(labels: list[str]) -> Callable:
 def _scores(labels: list[str]) -> Callable:
     values = {label: np.linspace(0, 1, 100) ** (i + 1) for i, label in enumerate(labels)}
     weights = {label: np.ones(100) for label in labels}
-    return lambda: draw_score_distribution(values, weights, signal=labels[0])
+    data = probability_densities(values, weights)
+    return lambda: draw_densities(data, quantity=labels[0])
 
 
 DRAWINGS = {"curves": _curves, "settings": _settings, "roc": _roc, "scores": _scores}

@@ -65,7 +65,9 @@ def page() -> Page:
         table,
         FactList(HOSTILE, [(HOSTILE, HOSTILE)], HOSTILE),
         ReasonList(HOSTILE, [(HOSTILE, HOSTILE)], HOSTILE),
-        PageFigure(HOSTILE, HOSTILE, HOSTILE, b"<svg/>", [("png", "training/figures/a b.png")]),
+        PageFigure(
+            HOSTILE, HOSTILE, HOSTILE, "x\n1\n", b"<svg/>", [("png", "training/figures/a b.png")]
+        ),
     ]
     page.notes, page.commands = [HOSTILE], [(HOSTILE, HOSTILE)]
     page.skipped = page.not_drawn = page.files = [(HOSTILE, HOSTILE)]

@@ -26,7 +26,10 @@ def _summary(report: Path) -> dict:
 
 
 def _drawn(report: Path) -> set[str]:
-    return {path.name for path in (report / "training" / "figures").glob("*")}
+    paths = list((report / "training" / "figures").glob("*"))
+    names = {path.stem for path in paths if path.suffix == ".csv"}
+    assert names == {path.stem for path in paths}  # each has its data beside it
+    return {path.name for path in paths if path.suffix != ".csv"}
 
 
 @pytest.fixture

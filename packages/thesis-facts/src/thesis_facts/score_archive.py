@@ -50,7 +50,7 @@ def write_archive(
     def write(file: BinaryIO) -> None:
         np.savez(file, **arrays, **named)
 
-    return write_atomic(_path(run_dir, split), write)
+    return write_atomic(scores_path(run_dir, split), write)
 
 
 def read_archive(
@@ -71,7 +71,7 @@ def read_archive(
     RunError
         If there is no such file, if it is truncated, or if it is of another format.
     """
-    path = Path(path_or_run_dir) if split is None else _path(path_or_run_dir, split)
+    path = Path(path_or_run_dir) if split is None else scores_path(path_or_run_dir, split)
     if not path.is_file():
         raise _missing(path, split)
     try:
@@ -147,7 +147,8 @@ def checked_columns(columns: Mapping[str, Any], n_events: int) -> dict[str, NDAr
     }
 
 
-def _path(run_dir: StrPath, split: str) -> Path:
+def scores_path(run_dir: StrPath, split: str) -> Path:
+    """``{run_dir}/scores/{split}.npz``, there or not."""
     if not _NAME.fullmatch(split):
         raise RunError("no name of a split", key="split", found=repr(split))
     return Path(run_dir) / "scores" / f"{split}.npz"

@@ -12,6 +12,7 @@ import pandas as pd
 from thesis_reports.aggregation import SettingResult
 from thesis_reports.evaluation import Evaluation, evaluate_on_test, paired_difference
 from thesis_reports.ranking import Metric
+from thesis_reports.scores import ScoreSource
 from thesis_reports.statistics import Difference, Spread, difference_of_means, spread
 
 
@@ -53,7 +54,7 @@ class BestRun:
 
 
 def find_best(
-    runs: pd.DataFrame, results: Sequence[SettingResult], metric: Metric
+    runs: pd.DataFrame, results: Sequence[SettingResult], metric: Metric, source: ScoreSource
 ) -> BestRun | None:
     """The best run by the mean of the validation metric over the seeds of its setting.
 
@@ -63,23 +64,27 @@ def find_best(
         See `thesis_reports.selection.SelectedRuns`.
     results
         Settings, the best one first; see `thesis_reports.aggregation.summarise`.
+    source
+        Where scores come from.
     """
     if not results:
         return None
     first = results[0]
     row = runs[runs["run_dir"] == first.best_run].iloc[0].to_dict()
-    lead = lead_over(first, results[1], metric) if len(results) > 1 else None
+    lead = lead_over(first, results[1], metric, source) if len(results) > 1 else None
     seeds = runs[runs["run_dir"].isin(first.setting.run_dirs)]
     recorded = f"metric_{metric.name}_test"
     test_seeds = spread(seeds.get(recorded, ()))
-    return BestRun(row, first, lead, evaluate_on_test(row), test_seeds)
+    return BestRun(row, first, lead, evaluate_on_test(row, source), test_seeds)
 
 
-def lead_over(first: SettingResult, second: SettingResult, metric: Metric) -> Difference | None:
+def lead_over(
+    first: SettingResult, second: SettingResult, metric: Metric, source: ScoreSource
+) -> Difference | None:
     """How far the first setting is ahead: over seeds if both have some, else event by event."""
     difference = difference_of_means(first.metric, second.metric)
     if difference is None and metric.name == "auroc":
-        difference = paired_difference(first.best_run, second.best_run)
+        difference = paired_difference(first.best_run, second.best_run, source)
     return difference
 
 

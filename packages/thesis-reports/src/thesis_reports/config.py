@@ -29,15 +29,21 @@ class Section(BaseModel):
 
 
 class Inputs(Section):
-    """Which runs are read: one of `sweep_dir` and `run_dirs`, narrowed by `select`.
+    """Which runs are read: one of `sweep_dir`, `sweep_dirs` and `run_dirs`, narrowed by `select`.
 
-    Both take wildcards. `select` maps a column of the runs table to the value, or the list of
-    values, that a run must have there to be kept.
+    All take wildcards; runs of several sweeps have their sweep in the column ``sweep``. `select`
+    maps a column of the runs table to the value, or the list of values, that a run must have there
+    to be kept.
     """
 
     sweep_dir: str | None = None
+    sweep_dirs: Strings | None = None
     run_dirs: Strings | None = None
     select: dict[str, Any] = {}
+
+    def sweeps(self) -> list[str] | None:
+        """The sweeps that are given, in either way."""
+        return self.sweep_dirs if self.sweep_dir is None else [self.sweep_dir]
 
 
 class Outputs(Section):
@@ -70,6 +76,25 @@ class Thresholds(Section):
         return dict(self.__pydantic_extra__)
 
 
+class Inference(Section):
+    """Scores from checkpoints in place of those that training wrote.
+
+    `device` is auto, cpu, cuda or cuda:N; `batch_size` null scores in the batches of the run, which
+    gives its very numbers. `persist_raw_scores` leaves a copy of the scores in the report.
+    """
+
+    enabled: bool = False
+    device: str = "auto"
+    batch_size: int | None = Field(None, ge=1)
+    persist_raw_scores: bool = False
+
+
+class OtherData(Section):
+    """`path`: H5 files that checkpoints score in place of the data set of each run."""
+
+    path: str | list[str] | None = None
+
+
 class Environment(Section):
     """`output_root` null: inferred from where the inputs lie."""
 
@@ -92,6 +117,8 @@ class ReportConfig(Section):
     inputs: Inputs = Inputs()
     outputs: Outputs = Outputs()
     thresholds: Thresholds = Thresholds()
+    inference: Inference = Inference()
+    data: OtherData = OtherData()
     env: Environment = Environment()
 
     def title(self) -> str:
@@ -116,12 +143,20 @@ def read_config(cfg: Mapping[str, Any] | DictConfig, model: type[Config]) -> Con
         config = model.model_validate(plain_config(cfg))
     except ValidationError as error:
         raise explain(error, model) from error
-    given = [key for key in ("sweep_dir", "run_dirs") if getattr(config.inputs, key) is not None]
+    if config.data.path is not None and not config.inference.enabled:
+        raise ConfigError(
+            "other events have no scores yet",
+            key="data.path",
+            found=str(config.data.path),
+            do="add inference.enabled=true",
+        )
+    ways = ("sweep_dir", "sweep_dirs", "run_dirs")
+    given = [key for key in ways if getattr(config.inputs, key) is not None]
     if len(given) != 1:
         raise ConfigError(
             "a report needs runs to report on",
             key="inputs",
-            found=" and ".join(given) or "neither sweep_dir nor run_dirs",
+            found=" and ".join(given) or f"none of {', '.join(ways)}",
             expected="exactly one of them",
             do="add inputs.sweep_dir=PATH or inputs.run_dirs=[PATH,...]",
         )

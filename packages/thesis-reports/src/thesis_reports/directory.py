@@ -53,7 +53,7 @@ def output_root(config: ReportConfig) -> Path:
     """
     if config.env.output_root is not None:
         return Path(config.env.output_root).expanduser().resolve()
-    given = config.inputs.sweep_dir or (config.inputs.run_dirs or ["."])[0]
+    given = (config.inputs.sweeps() or config.inputs.run_dirs or ["."])[0]
     source = _first_match(given)
     for folder in (source, *source.parents):
         if folder.name in _BELOW_THE_ROOT:

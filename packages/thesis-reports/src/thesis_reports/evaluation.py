@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from thesis_facts import Scores, classification_report, paired_auroc_difference, read_scores
+from thesis_facts import Scores, classification_report, paired_auroc_difference
 from thesis_facts.errors import ThesisError
 from thesis_facts.metrics import effective_events, log_odds, roc_curve
 from thesis_reports.figures.roc import RocLine
+from thesis_reports.scores import ScoreSource
 from thesis_reports.statistics import Difference, efficiency_band
 
 WORKING_POINTS = (0.3, 0.5, 0.7)
@@ -46,16 +47,18 @@ class Evaluation:
         return self.values.get(name, np.nan), self.values.get(f"{name}_uncertainty", np.nan)
 
 
-def evaluate_on_test(run: Mapping[str, Any]) -> Evaluation:
+def evaluate_on_test(run: Mapping[str, Any], source: ScoreSource) -> Evaluation:
     """Metrics from the run's test scores, or else those that its facts hold.
 
     Parameters
     ----------
     run
         Row of the runs table.
+    source
+        Where scores come from.
     """
     try:
-        scores = read_scores(run["run_dir"], "test", with_embeddings=False)
+        scores = source.read(run["run_dir"], "test")
         report = classification_report(
             scores.logits, scores.labels, scores.class_names, scores.weights
         )
@@ -81,14 +84,14 @@ def roc_lines(result: Evaluation) -> list[RocLine]:
     return lines
 
 
-def paired_difference(first: str, second: str) -> Difference | None:
+def paired_difference(first: str, second: str, source: ScoreSource) -> Difference | None:
     """AUROC of the first run minus that of the second, on the same validation events.
 
     None where the scores are not at hand, were not made of the same events, or hold more than
     two classes.
     """
     try:
-        a, b = (read_scores(run, "val", with_embeddings=False) for run in (first, second))
+        a, b = (source.read(run, "val") for run in (first, second))
     except ThesisError:
         return None
     if len(a.class_names) != 2 or not np.array_equal(a.labels, b.labels):

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from thesis_facts import Scores, read_scores
+from thesis_facts import Scores
 from thesis_facts.errors import ConfigError, ThesisError
 from thesis_facts.metrics.auroc import auroc_influence, auroc_of
 from thesis_facts.metrics.predictions import check_predictions
@@ -21,6 +21,7 @@ from thesis_reports.aggregation import Setting
 from thesis_reports.comparison import Group
 from thesis_reports.naming import setting_label
 from thesis_reports.ranking import Metric
+from thesis_reports.scores import ScoreSource
 
 NO_EVENTS = np.zeros(1)  # of a metric whose chance in the events is unknown
 
@@ -109,7 +110,12 @@ def group_by_axes(
 
 
 def judge(
-    groups: Sequence[AxisGroup], runs: pd.DataFrame, metric: Metric, split: str, signal: str | None
+    groups: Sequence[AxisGroup],
+    runs: pd.DataFrame,
+    source: ScoreSource,
+    metric: Metric,
+    split: str,
+    signal: str | None,
 ) -> Judged:
     """The metric of each finished run: AUROC from its scores, others as they were recorded.
 
@@ -117,6 +123,8 @@ def judge(
     ----------
     runs
         See `thesis_reports.selection.SelectedRuns`.
+    source
+        Where scores come from.
     split
         ``val`` or ``test``.
     signal
@@ -129,7 +137,7 @@ def judge(
         for g in groups
     ]
     if metric.name == "auroc":
-        return _judge_scores(known, split, signal)
+        return _judge_scores(known, source, split, signal)
     column = metric.column if split == "val" else f"metric_{metric.name}_test"
     values: Mapping[Any, Any] = finished[column].to_dict() if column in finished else {}
     left_out, judged = [], []
@@ -142,14 +150,16 @@ def judge(
     return Judged(judged, 0, left_out)
 
 
-def _judge_scores(groups: Sequence[AxisGroup], split: str, signal: str | None) -> Judged:
+def _judge_scores(
+    groups: Sequence[AxisGroup], source: ScoreSource, split: str, signal: str | None
+) -> Judged:
     left_out: list[tuple[str, str]] = []
     common: list[Scores] = []
 
     def found(run_dirs: Sequence[str]) -> Iterator[tuple[float, NDArray[np.float64]]]:
         for run_dir in run_dirs:
             try:
-                scores = read_scores(run_dir, split, with_embeddings=False)
+                scores = source.read(run_dir, split)
                 if common and not same_events(scores, common[0]):
                     raise ThesisError("its scores are of other events than those of the first run")
                 judged = _auroc(scores, signal)

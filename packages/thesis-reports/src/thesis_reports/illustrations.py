@@ -9,10 +9,10 @@ import numpy as np
 from thesis_reports.aggregation import Setting, SettingResult
 from thesis_reports.best_run import BestRun, seed_noise
 from thesis_reports.evaluation import WORKING_POINTS, roc_lines
-from thesis_reports.figures.curves import Curve, draw_curves
-from thesis_reports.figures.roc import draw_roc
-from thesis_reports.figures.score_distribution import draw_score_distribution
-from thesis_reports.figures.settings import MOST_ROWS, SettingPoint, draw_settings
+from thesis_reports.figures.curves import Curve, curves_data, draw_curves
+from thesis_reports.figures.roc import draw_roc, roc_data
+from thesis_reports.figures.score_distribution import draw_densities, probability_densities
+from thesis_reports.figures.settings import MOST_ROWS, SettingPoint, draw_settings, settings_data
 from thesis_reports.histories import curves
 from thesis_reports.ranking import Metric
 from thesis_reports.report import Report
@@ -74,7 +74,12 @@ def add_settings(report: Report, results: Sequence[SettingResult], metric: Metri
         caption += f" The best {MOST_ROWS} of {len(results)} are shown."
     quantity = f"validation {metric.label}"
     report.figure(
-        "settings", title, lambda: draw_settings(points, quantity=quantity), caption, wide=True
+        "settings",
+        title,
+        lambda: draw_settings(points, quantity=quantity),
+        caption,
+        data=settings_data(points),
+        wide=True,
     )
 
 
@@ -96,7 +101,9 @@ def add_roc(report: Report, best: BestRun | None) -> None:
     else:
         caption += f"each class against the rest. AUROC: {_auroc_by_class(best, names)}. "
     caption += "Bands and bars are one standard deviation of the event statistics."
-    report.figure("roc", title, lambda: draw_roc(lines, signal=signal), caption)
+    report.figure(
+        "roc", title, lambda: draw_roc(lines, signal=signal), caption, data=roc_data(lines)
+    )
 
 
 def add_scores(report: Report, best: BestRun | None) -> None:
@@ -121,15 +128,13 @@ def add_scores(report: Report, best: BestRun | None) -> None:
     ]
     caption = f"Test split of {best.row['name']}. Mean probability of {signal}: "
     caption += f"{' and '.join(means)}. Each histogram has unit area."
+    data = probability_densities(
+        {name: probability[rows] for name, rows in of_class.items()},
+        {name: weights[rows] for name, rows in of_class.items()},
+    )
+    quantity = f"predicted probability of {signal}"
     report.figure(
-        "scores",
-        title,
-        lambda: draw_score_distribution(
-            {name: probability[rows] for name, rows in of_class.items()},
-            {name: weights[rows] for name, rows in of_class.items()},
-            signal=signal,
-        ),
-        caption,
+        "scores", title, lambda: draw_densities(data, quantity=quantity), caption, data=data
     )
 
 
@@ -157,6 +162,7 @@ def _add_curves(
             validation, training, quantity=quantity, best=best_dir, best_epoch=epoch
         ),
         caption,
+        data=curves_data(validation, training),
     )
 
 

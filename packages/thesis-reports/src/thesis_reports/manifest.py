@@ -14,40 +14,94 @@ import yaml
 
 from thesis_facts import describe_file, write_atomic
 from thesis_facts.durable import json_text
+from thesis_facts.errors import RunError
 from thesis_facts.events import read_outline
-from thesis_reports.config import ReportConfig
-from thesis_reports.reproduce import command
+from thesis_reports.config import Inputs, ReportConfig
+from thesis_reports.reproduce import absolute_path, command
+from thesis_reports.scores import ScoreSource
 from thesis_reports.selection import SelectedRuns
+from thesis_reports.sweeps import SweepState
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 CHECKPOINT = "best_val.pt"
 
 _PACKAGES = ("thesis-reports", "thesis-facts", "numpy", "pandas", "matplotlib", "jinja2")
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # ten times as fast where it is built
 
 
 def build_manifest(
-    report_id: str, created: datetime, config: ReportConfig, selected: SelectedRuns
+    directory: Path,
+    created: datetime,
+    config: ReportConfig,
+    selected: SelectedRuns,
+    scores: ScoreSource,
 ) -> dict[str, Any]:
     """Everything that a reader needs to check or repeat a report, as plain containers.
 
-    The best checkpoint of each run is read to hash it, and has null in place of the hash where it
-    isn't there. Data sets are those that the runs recorded when they began.
+    Facts and the best checkpoint of each run are read to hash them, as are the scores that the
+    report read and the files that it wrote; a file that isn't there has null in place of its hash.
+    Data sets are those that the runs recorded when they began.
     """
     return {
         "schema_version": SCHEMA_VERSION,
-        "report_id": report_id,
+        "report_id": directory.name,
         "analysis": config.report_path or config.report_name,
         "created": created.isoformat(),
         "command": command(config),
         "versions": package_versions(),
-        "inputs": config.inputs.model_dump(mode="json"),
+        "inputs": absolute_inputs(config.inputs),
         "config": config.model_dump(mode="json", exclude={"inputs"}),
+        "sweeps": [_sweep(state) for state in selected.sweeps],
         "runs": [_run(row) for row in selected.runs.to_dict("records")],
         "datasets": _datasets(selected.configs),
-        "inference": None,
+        "scores": scores.describe(),
+        "inference": scores.describe_inference(),
+        "deselected": selected.deselected,
         "skipped": [{"path": path, "reason": reason} for path, reason in selected.skipped],
+        "files": {
+            str(path.relative_to(directory)): describe_file(path)["sha256"]
+            for path in sorted(directory.rglob("*"))
+            if path.is_file()
+        },
     }
+
+
+def absolute_inputs(inputs: Inputs) -> dict[str, Any]:
+    """The inputs with paths that mean the same from everywhere."""
+    values = inputs.model_dump(mode="json")
+    for key in ("sweep_dir", "sweep_dirs", "run_dirs"):
+        given = values[key]
+        if isinstance(given, str):
+            values[key] = absolute_path(given)
+        elif given is not None:
+            values[key] = [absolute_path(path) for path in given]
+    return values
+
+
+def read_manifest(directory: Path) -> dict[str, Any]:
+    """The manifest of a report.
+
+    Raises
+    ------
+    RunError
+        There is none, or none that this version understands.
+    """
+    path = directory / "manifest.yaml"
+    try:
+        manifest = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
+    except (OSError, yaml.YAMLError) as error:
+        raise RunError("not a report", key=str(path), found=str(error).splitlines()[0]) from error
+    if not isinstance(manifest, dict) or manifest.get("schema_version") != SCHEMA_VERSION:
+        found = manifest.get("schema_version") if isinstance(manifest, dict) else None
+        raise RunError(
+            "the manifest is of another version",
+            key=str(path),
+            found=str(found),
+            expected=str(SCHEMA_VERSION),
+            do="make the report again",
+        )
+    return manifest
 
 
 def write_manifest(path: Path, manifest: Mapping[str, Any]) -> None:
@@ -88,7 +142,27 @@ def append_pointers(run_dirs: Iterable[str], report_id: str) -> list[str]:
 def _run(row: Mapping[str, Any]) -> dict[str, Any]:
     checkpoint = describe_file(Path(row["run_dir"]) / CHECKPOINT)
     known = {key: _text(row.get(key)) for key in ("name", "run_dir", "run_id", "status")}
-    return {**known, "config_sha1": _text(row.get("config_sha1")), "checkpoint": checkpoint}
+    return {
+        **known,
+        "config_sha1": _text(row.get("config_sha1")),
+        "checkpoint": checkpoint,
+        "facts": _facts(Path(row["run_dir"])),
+    }
+
+
+def _facts(run_dir: Path) -> dict[str, str | None]:
+    """SHA-256 of each file that tells what the run was and how it went, by its path in the run."""
+    files = [*sorted(run_dir.glob("facts/*")), *sorted(run_dir.glob(".hydra/*.yaml"))]
+    return {
+        str(path.relative_to(run_dir)): describe_file(path)["sha256"]
+        for path in files
+        if path.is_file()
+    }
+
+
+def _sweep(state: SweepState) -> dict[str, Any]:
+    plan = describe_file(Path(state.path) / "sweep.json")
+    return {"path": state.path, "n_planned": state.n_planned, "plan_sha256": plan["sha256"]}
 
 
 def _datasets(configs: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:

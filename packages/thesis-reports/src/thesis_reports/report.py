@@ -6,6 +6,8 @@ import logging
 import shutil
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,8 +17,10 @@ import pandas as pd
 
 from thesis_facts import write_atomic, write_json
 from thesis_facts.errors import ConfigError
+from thesis_facts.strict_json import json_ready
 from thesis_reports.config import ReportConfig
 from thesis_reports.directory import reserve_directory
+from thesis_reports.export import write_tables
 from thesis_reports.manifest import (
     append_pointers,
     build_manifest,
@@ -24,14 +28,21 @@ from thesis_reports.manifest import (
     write_manifest,
 )
 from thesis_reports.page.content import FactList, KeyNumber, Page, PageFigure, ReasonList, Table
+from thesis_reports.page.index import write_index
+from thesis_reports.page.record import page_record
 from thesis_reports.page.render import render_page
+from thesis_reports.reproduce import command, verify_command
 from thesis_reports.rounding import counted
-from thesis_reports.selection import SelectedRuns, read_selected
+from thesis_reports.scores import ScoreSource
+from thesis_reports.selection import KnownRuns, SelectedRuns, read_selected
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 logger = logging.getLogger(__name__)
+
+
+_RECOMPUTED: ContextVar[Recomputed | None] = ContextVar("recomputed", default=None)
 
 
 @contextmanager
@@ -40,7 +51,7 @@ def open_report(
 ) -> Generator[Report]:
     """Read the runs and give a `Report` to fill; on leaving, write it out.
 
-    An analysis that fails leaves no half report behind.
+    An analysis that fails leaves no half report behind. Inside of `recompute` nothing is written.
 
     Parameters
     ----------
@@ -52,6 +63,12 @@ def open_report(
         Names of the figures that the analysis can draw, for ``outputs.which_figures``.
     """
     _check_figures(config.outputs.which_figures or (), figures)
+    recomputed = _RECOMPUTED.get()
+    if recomputed is not None:
+        selected = read_selected(config.inputs, recomputed.only)
+        recomputed.report = Report(config, selected, None, datetime.now(UTC), question)
+        yield recomputed.report
+        return
     selected = read_selected(config.inputs)
     created = datetime.now(UTC)
     directory = reserve_directory(config, created.astimezone())
@@ -64,6 +81,25 @@ def open_report(
         raise
 
 
+@dataclass
+class Recomputed:
+    """What is to be read again, and the report that came of it."""
+
+    only: KnownRuns
+    report: Report | None = None
+
+
+@contextmanager
+def recompute(only: KnownRuns) -> Generator[Recomputed]:
+    """Reports that are made inside see these runs alone, and are kept in place of written."""
+    recomputed = Recomputed(only)
+    token = _RECOMPUTED.set(recomputed)
+    try:
+        yield recomputed
+    finally:
+        _RECOMPUTED.reset(token)
+
+
 class Report:
     """What an analysis reads from and adds to; made by `open_report`.
 
@@ -73,8 +109,10 @@ class Report:
         The checked config.
     runs, epochs, configs
         See `SelectedRuns`.
+    scores
+        Per-event scores of the runs: read them here, and the manifest names them.
     directory
-        ``{output_root}/reports/{report_id}``.
+        ``{output_root}/reports/{report_id}``; None where nothing is written.
     question, answer
         The title of the page, and the sentences below it.
     """
@@ -83,7 +121,7 @@ class Report:
         self,
         config: ReportConfig,
         selected: SelectedRuns,
-        directory: Path,
+        directory: Path | None,
         created: datetime,
         question: str,
     ) -> None:
@@ -92,20 +130,22 @@ class Report:
         self.epochs = selected.epochs
         self.configs = selected.configs
         self.directory = directory
+        self.scores = ScoreSource(config, selected.configs)
         self.question = question
         self.answer = ""
         self._selected = selected
         self._created = created
-        self._page = Page(directory.name, config.title(), created, package_versions())
+        self._page = Page(self.report_id, config.title(), created, package_versions())
         self._page.skipped = list(selected.skipped)
-        if selected.n_deselected:
-            left_out = counted(selected.n_deselected, "run")
+        self._findings: dict[str, Any] = {}
+        if selected.deselected:
+            left_out = counted(len(selected.deselected), "run")
             self._page.notes.append(f"inputs.select leaves out {left_out}.")
 
     @property
     def report_id(self) -> str:
         """Name of the report's directory."""
-        return self.directory.name
+        return "" if self.directory is None else self.directory.name
 
     @property
     def skipped(self) -> list[tuple[str, str]]:
@@ -143,24 +183,34 @@ class Report:
         draw: Callable[[], Figure],
         caption: str,
         *,
+        data: pd.DataFrame,
         wide: bool = False,
     ) -> None:
         """Draw a figure, save it below ``training/figures`` and show it on the page.
 
         Nothing is drawn where ``outputs.which_figures`` leaves it out; `wide` figures take the
-        whole width of the page.
+        whole width of the page. `data` is what the figure shows, kept as ``NAME.csv`` beside it.
         """
         if not self._is_wanted(name):
             return
+        figure = PageFigure(name, title, caption, data=data.to_csv(index=False), wide=wide)
+        if self.directory is not None:
+            figure = self._saved(figure, draw)
+        self._page.blocks.append(figure)
+
+    def _saved(self, figure: PageFigure, draw: Callable[[], Figure]) -> PageFigure:
         # drawing is what needs matplotlib, and a report without figures does not
         from thesis_reports.figures.style import save_figure
 
-        folder = Path("training") / "figures"
-        (self.directory / folder).mkdir(parents=True, exist_ok=True)
-        outputs = self.config.outputs
-        svg = save_figure(draw, self.directory / folder / name, outputs.fig_format, outputs.dpi)
-        files = [(suffix, str(folder / f"{name}.{suffix}")) for suffix in outputs.fig_format]
-        self._page.blocks.append(PageFigure(name, title, caption, svg, files, wide))
+        assert self.directory is not None
+        folder, outputs = Path("training") / "figures", self.config.outputs
+        target = self.directory / folder / figure.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        svg = save_figure(draw, target, outputs.fig_format, outputs.dpi)
+        target.with_suffix(".csv").write_text(figure.data, encoding="utf-8")
+        suffixes = [*outputs.fig_format, "csv"]
+        files = [(suffix, str(folder / f"{figure.name}.{suffix}")) for suffix in suffixes]
+        return replace(figure, svg=svg, files=files)
 
     def not_drawn(self, name: str, title: str, reason: str) -> None:
         """Say why a figure that was asked for is missing."""
@@ -168,34 +218,61 @@ class Report:
             self._page.not_drawn.append((title, reason))
 
     def summary(self, frame: pd.DataFrame, **findings: Any) -> None:
-        """Write ``training/summary.csv`` and ``summary.json``: a row per run, and the findings.
+        """Write ``training/summary.csv``, ``.parquet`` and ``.json``: a row per run, and findings.
 
         The JSON is strict: what is not finite is null.
         """
+        findings = json_ready(findings)
+        self._findings = findings
+        if self.directory is None:
+            return
         folder = self.directory / "training"
-        text = frame.to_csv(index=False)
-        write_atomic(folder / "summary.csv", lambda file: file.write(text.encode()))
+        write_tables(folder / "summary", frame)
         content = {"report_id": self.report_id, **findings, "runs": frame.to_dict("records")}
         write_json(folder / "summary.json", content)
         self._page.files += [
             ("a row per run", "training/summary.csv"),
+            ("the same for pandas and polars", "training/summary.parquet"),
             ("the same with the findings", "training/summary.json"),
         ]
 
+    def record(self) -> dict[str, Any]:
+        """All that the report says, as plain data: what `thesis_reports.verify` compares."""
+        page = self._page
+        page.question, page.answer = self.question, self.answer
+        return {**page_record(page), "findings": self._findings}
+
     def write(self) -> None:
-        """Write the manifest, leave pointers in the runs, render the page."""
-        manifest = build_manifest(self.report_id, self._created, self.config, self._selected)
-        write_manifest(self.directory / "manifest.yaml", manifest)
+        """Render the page, write what it says as data, the manifest, and pointers in the runs."""
+        assert self.directory is not None
         for refusal in append_pointers(self.configs, self.report_id):
             logger.warning("No report_pointer.txt in %s", refusal)
             self.note(f"The report's id could not be left in {refusal}.")
+        record = self.record()
         page = self._page
-        page.question, page.answer = self.question, self.answer
-        page.commands.insert(0, ("Make this report again:", manifest["command"]))
+        page.commands.insert(0, ("Make this report again:", command(self.config)))
+        page.commands.insert(1, ("Check its numbers:", verify_command(self.directory)))
         page.files.insert(0, ("what went in, with hashes", "manifest.yaml"))
+        page.files.append(("all that this page says, as data", "page.json"))
         html = render_page(page)
         target = self.directory / "report.html"
         write_atomic(target, lambda file: file.write(html.encode()))
+        write_json(self.directory / "page.json", record)
+        about = {
+            "report_id": self.report_id,
+            "analysis": self.config.title(),
+            "created": self._created.isoformat(),
+            "question": self.question,
+            "answer": self.answer,
+            "n_runs": len(self.runs),
+            "n_skipped": len(self.skipped),
+        }
+        write_json(self.directory / "about.json", about)
+        manifest = build_manifest(
+            self.directory, self._created, self.config, self._selected, self.scores
+        )
+        write_manifest(self.directory / "manifest.yaml", manifest)
+        write_index(self.directory.parent)
         logger.info("%s", self.answer)
         logger.info("Report: %s", target)
 

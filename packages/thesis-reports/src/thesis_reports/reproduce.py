@@ -28,6 +28,11 @@ def command(config: ReportConfig) -> str:
     return " ".join(shlex.quote(word) for word in words)
 
 
+def verify_command(directory: Path) -> str:
+    """``thesis-report verify`` of a report."""
+    return f"thesis-report verify {shlex.quote(str(directory))}"
+
+
 def training_command(run_dir: str) -> str:
     """``thesis-train`` with the overrides that a run was started with."""
     return " ".join(shlex.quote(word) for word in ["thesis-train", *read_overrides(run_dir)])
@@ -60,9 +65,9 @@ def override_value(value: Any) -> str:
 def _differences(config: ReportConfig) -> Iterator[tuple[str, Any]]:
     for key, value in _leaves(config):
         if key in ("inputs.sweep_dir", "env.output_root", "report_path"):
-            yield key, _absolute(value)
-        elif key == "inputs.run_dirs":
-            paths = [_absolute(path) for path in value]
+            yield key, absolute_path(value)
+        elif key in ("inputs.run_dirs", "inputs.sweep_dirs"):
+            paths = [absolute_path(path) for path in value]
             yield key, paths[0] if len(paths) == 1 else paths
         elif key != "config_name":
             yield key, value
@@ -89,5 +94,6 @@ def _entries(values: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
             yield f"{prefix}{name}", value
 
 
-def _absolute(path: str) -> str:
+def absolute_path(path: str) -> str:
+    """A path or pattern that means the same from everywhere."""
     return os.path.abspath(Path(path).expanduser())

@@ -14,6 +14,7 @@ from thesis_facts.errors import ConfigError, ThesisError
 from thesis_facts.runs_table import as_text
 from thesis_reports.config import Inputs
 from thesis_reports.naming import run_names
+from thesis_reports.sweeps import SweepState, sweep_states
 
 
 @dataclass(frozen=True)
@@ -31,30 +32,52 @@ class SelectedRuns:
         Resolved config by run directory; empty where it can't be read.
     skipped
         Directories that could not be read, with the reason.
-    n_deselected
-        Runs that ``inputs.select`` left out.
+    deselected
+        Directories of runs that ``inputs.select`` left out.
+    sweeps
+        What became of each sweep that was given.
     """
 
     runs: pd.DataFrame
     epochs: pd.DataFrame
     configs: dict[str, dict[str, Any]]
     skipped: list[tuple[str, str]]
-    n_deselected: int
+    deselected: list[str]
+    sweeps: list[SweepState]
 
 
-def read_selected(inputs: Inputs) -> SelectedRuns:
-    """Load the runs that the inputs name, finished or not; what can't be read is in `skipped`."""
-    loaded = load_runs(sweep_dir=inputs.sweep_dir, run_dirs=inputs.run_dirs, require_complete=False)
-    runs = loaded.runs
+@dataclass(frozen=True)
+class KnownRuns:
+    """Runs that were there at an earlier time, and what could not be read then."""
+
+    run_dirs: frozenset[str]
+    skipped: list[tuple[str, str]]
+
+
+def read_selected(inputs: Inputs, known: KnownRuns | None = None) -> SelectedRuns:
+    """Load the runs that the inputs name, finished or not; what can't be read is in `skipped`.
+
+    With `known`, runs that came later are passed over.
+    """
+    sweeps = inputs.sweeps()
+    loaded = load_runs(sweep_dir=sweeps, run_dirs=inputs.run_dirs, require_complete=False)
+    runs, skipped = loaded.runs, loaded.skipped
+    if known is not None:
+        runs = runs[runs["run_dir"].isin(known.run_dirs)].reset_index(drop=True)
+        skipped = known.skipped
+    states, of_run = sweep_states(sweeps or (), runs)
     runs.insert(0, "name", run_names(runs["run_dir"]))
+    if len(states) > 1:
+        runs["sweep"] = [of_run.get(run_dir) for run_dir in runs["run_dir"]]
     kept = select(runs, inputs.select).reset_index(drop=True)
     epochs = loaded.epochs[loaded.epochs["run_dir"].isin(kept["run_dir"])].reset_index(drop=True)
     return SelectedRuns(
         kept,
         epochs,
         configs={run_dir: _config(run_dir) for run_dir in kept["run_dir"]},
-        skipped=loaded.skipped,
-        n_deselected=len(runs) - len(kept),
+        skipped=skipped,
+        deselected=sorted(set(runs["run_dir"]) - set(kept["run_dir"])),
+        sweeps=states,
     )
 
 

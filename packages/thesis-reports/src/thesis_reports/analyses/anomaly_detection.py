@@ -14,14 +14,14 @@ import numpy as np
 from omegaconf import DictConfig
 
 from thesis_facts import LABELS, PROCESSES
-from thesis_facts.anomaly import AnomalyScores, read_anomaly, read_anomaly_scores
+from thesis_facts.anomaly import AnomalyScores, read_anomaly
 from thesis_facts.errors import ConfigError, ThesisError
 from thesis_facts.metrics import paired_auroc_difference
 from thesis_reports.aggregation import Setting, group_by_seed
 from thesis_reports.config import ReportConfig, Section, read_config
-from thesis_reports.figures.grid import draw_grid
-from thesis_reports.figures.score_distribution import draw_scores_of_processes
-from thesis_reports.figures.settings import SettingPoint, draw_settings
+from thesis_reports.figures.grid import draw_grid, grid_data
+from thesis_reports.figures.score_distribution import draw_densities, score_densities
+from thesis_reports.figures.settings import SettingPoint, draw_settings, settings_data
 from thesis_reports.page.content import Column, Table
 from thesis_reports.report import Report, open_report
 from thesis_reports.rounding import counted, number, with_uncertainty
@@ -96,7 +96,7 @@ def run_report(cfg: Mapping[str, Any] | DictConfig) -> None:
         best = next((f for f in finders if f.score not in WITHOUT_MODEL), None)
         simple = next((f for f in finders if f.score in WITHOUT_MODEL), None)
         runs = best.run_dirs if best else ()
-        gain = _gain(runs, best, simple, signal) if best and simple else None
+        gain = _gain(report, runs, best, simple, signal) if best and simple else None
 
         said = [how_runs_ended(report.runs, len(report.skipped))]
         said.append(_what_finds(best, simple, gain, signal))
@@ -203,12 +203,14 @@ def _once_without_model(finders: Sequence[Finder]) -> list[Finder]:
     return kept
 
 
-def _gain(runs: Sequence[str], best: Finder, simple: Finder, signal: str) -> Difference | None:
+def _gain(
+    report: Report, runs: Sequence[str], best: Finder, simple: Finder, signal: str
+) -> Difference | None:
     """AUROC of the best score minus that of the best one without a model, on the same events."""
     gains = []
     for run in runs:
         try:
-            scores = read_anomaly_scores(run, "test")
+            scores = report.scores.read_anomaly(run, "test")
             rows = _signal_and_background(scores, read_anomaly(run), signal)
             gains.append(
                 paired_auroc_difference(
@@ -327,6 +329,7 @@ def _add_scores(report: Report, finders: Sequence[Finder], signal: str) -> None:
         "Scores",
         lambda: draw_settings(points, quantity=f"test AUROC of {signal}"),
         caption,
+        data=settings_data(points),
         wide=True,
     )
 
@@ -334,7 +337,7 @@ def _add_scores(report: Report, finders: Sequence[Finder], signal: str) -> None:
 def _add_distributions(report: Report, runs: Sequence[str], best: Finder, signal: str) -> None:
     title = f"Distribution of {best.score}"
     try:
-        scores = read_anomaly_scores(runs[0], "test")
+        scores = report.scores.read_anomaly(runs[0], "test")
     except ThesisError as error:
         report.not_drawn("distributions", title, str(error))
         return
@@ -350,11 +353,13 @@ def _add_distributions(report: Report, runs: Sequence[str], best: Finder, signal
         if w.sum() > 0
     )
     caption = f"Test split, first run of {best.setting}. Means: {means}. Each has unit area."
+    data = score_densities(of_process, signal)
     report.figure(
         "distributions",
         title,
-        lambda: draw_scores_of_processes(of_process, quantity=best.score, signal=signal),
+        lambda: draw_densities(data, quantity=best.score),
         caption,
+        data=data,
     )
 
 
@@ -382,6 +387,7 @@ def _add_processes(
             fields, scores, processes, axes_names=("score", "process"), quantity="test AUROC"
         ),
         caption,
+        data=grid_data(fields, ("score", "process")),
         wide=True,
     )
 
@@ -413,5 +419,6 @@ def _add_corruptions(
             fields, scores, corruptions, axes_names=("score", "corruption"), quantity="AUROC"
         ),
         caption,
+        data=grid_data(fields, ("score", "corruption")),
         wide=True,
     )

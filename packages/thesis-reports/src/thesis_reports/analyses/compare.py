@@ -18,9 +18,9 @@ from thesis_facts.errors import ConfigError
 from thesis_reports.aggregation import group_by_seed
 from thesis_reports.comparison import LEVEL, Comparison, Group, compare_with
 from thesis_reports.config import ReportConfig, Section, Strings, read_config
-from thesis_reports.figures.differences import draw_differences
-from thesis_reports.figures.grid import draw_grid
-from thesis_reports.figures.settings import SettingPoint, draw_settings
+from thesis_reports.figures.differences import differences_data, draw_differences
+from thesis_reports.figures.grid import draw_grid, grid_data
+from thesis_reports.figures.settings import SettingPoint, draw_settings, settings_data
 from thesis_reports.groups import AxisGroup, Judged, group_by_axes, judge
 from thesis_reports.naming import value_text
 from thesis_reports.overview import runs_overview, runs_table
@@ -66,10 +66,10 @@ def run_report(cfg: Mapping[str, Any] | DictConfig) -> None:
         metric = choose_metric(report.runs, config.rank_by)
         settings = group_by_seed(report.configs)
         axis_groups = group_by_axes(settings, report.runs, asked.axes)
-        judged = judge(axis_groups, report.runs, metric, asked.split, asked.signal)
+        judged = judge(axis_groups, report.runs, report.scores, metric, asked.split, asked.signal)
         by_val = judged
         if asked.split != "val":
-            by_val = judge(axis_groups, report.runs, metric, "val", asked.signal)
+            by_val = judge(axis_groups, report.runs, report.scores, metric, "val", asked.signal)
         base = _find_base(asked.base, axis_groups, judged, by_val, metric)
         others = [group for group in judged.groups if group is not base]
         n_groups = len(judged.groups)
@@ -263,7 +263,12 @@ def _add_groups(report: Report, judged: Judged, metric: Metric, split: str) -> N
     caption += f"{with_uncertainty(points[0].mean, points[0].sd)}. Points are runs, diamonds their "
     caption += "means, bars the standard deviation over runs."
     report.figure(
-        "groups", "Groups", lambda: draw_settings(points, quantity=quantity), caption, wide=True
+        "groups",
+        "Groups",
+        lambda: draw_settings(points, quantity=quantity),
+        caption,
+        data=settings_data(points),
+        wide=True,
     )
 
 
@@ -286,6 +291,7 @@ def _add_differences(
         title,
         lambda: draw_differences(rows, quantity=f"{split} {metric.label}"),
         caption,
+        data=differences_data(rows),
         wide=True,
     )
 
@@ -313,6 +319,7 @@ def _add_grid(
         f"{first} and {second}",
         lambda: draw_grid(fields, rows, columns, axes_names=(first, second), quantity=quantity),
         caption,
+        data=grid_data(fields, (first, second)),
     )
 
 

@@ -51,7 +51,7 @@ def run_report(cfg: Mapping[str, Any] | DictConfig) -> None:
         times = times_to_thresholds(report.epochs, config.thresholds)
         settings = group_by_seed(report.configs)
         results = summarise(settings, report.runs, metric)
-        best = find_best(report.runs, results, metric)
+        best = find_best(report.runs, results, metric, report.scores)
         overview = runs_overview(report.runs, settings, times)
 
         if len(report.runs) == 1:

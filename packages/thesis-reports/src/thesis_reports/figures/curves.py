@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from thesis_reports.figures.style import (
     BEST,
@@ -52,6 +53,18 @@ class Curve:
         """Value of an epoch, NaN where there is none."""
         found = self.values[self.epochs == epoch]
         return float(found[0]) if len(found) else np.nan
+
+
+def curves_data(
+    validation: Mapping[str, Curve], training: Mapping[str, Curve], x: str = "epoch"
+) -> pd.DataFrame:
+    """What `draw_curves` shows, a row per run, split and epoch."""
+    parts = [
+        pd.DataFrame({"run": run, "label": c.label, "split": split, x: c.epochs, "value": c.values})
+        for split, curves in (("val", validation), ("train", training))
+        for run, c in curves.items()
+    ]
+    return pd.concat(parts, ignore_index=True)
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from thesis_reports.comparison import Comparison
 from thesis_reports.figures.style import BEST, COLOURS, QUIET, WIDE, new_figure, plain
@@ -17,6 +19,11 @@ MOST_ROWS = 30
 _TEXT = 9.5  # points
 _ROW = 0.29  # inches
 _LONGEST_LABEL = 46
+
+
+def differences_data(rows: Sequence[Comparison]) -> pd.DataFrame:
+    """What `draw_differences` shows, a row per comparison."""
+    return pd.DataFrame([{**asdict(row), "error": row.error} for row in rows])
 
 
 def draw_differences(rows: Sequence[Comparison], *, quantity: str) -> Figure:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from thesis_reports.figures.style import HEIGHT, WIDTH, new_figure, plain
 from thesis_reports.rounding import with_uncertainty
@@ -17,6 +19,16 @@ if TYPE_CHECKING:
 _ROW = 0.55  # inches
 _LONGEST_LABEL = 24
 _MOST_LETTERS = 11  # of a column's label that fit beside each other
+
+
+def grid_data(
+    fields: Mapping[tuple[str, str], Spread], axes_names: tuple[str, str]
+) -> pd.DataFrame:
+    """What `draw_grid` shows, a row per field."""
+    row, column = axes_names if axes_names[0] != axes_names[1] else ("row", "column")
+    return pd.DataFrame(
+        [{row: r, column: c, **asdict(spread)} for (r, c), spread in fields.items()]
+    )
 
 
 def draw_grid(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from thesis_reports.figures.style import BEST, COLOURS, INK, WIDE, new_figure, plain
 from thesis_reports.rounding import with_uncertainty
@@ -37,6 +38,16 @@ class SettingPoint:
     values: np.ndarray
     mean: float
     sd: float
+
+
+def settings_data(points: Sequence[SettingPoint]) -> pd.DataFrame:
+    """What `draw_settings` shows: a row per value, with mean and spread of its setting."""
+    rows = [
+        {"setting": point.label, "value": value, "mean": point.mean, "sd": point.sd}
+        for point in points
+        for value in point.values
+    ]
+    return pd.DataFrame(rows, columns=["setting", "value", "mean", "sd"])
 
 
 def draw_settings(points: Sequence[SettingPoint], *, quantity: str) -> Figure:

@@ -123,12 +123,25 @@ class ReasonList:
 
 @dataclass(frozen=True)
 class PageFigure:
-    """A figure with the caption that states its numbers, and the files beside the page."""
+    """A figure with the caption that states its numbers, and the files beside the page.
+
+    Attributes
+    ----------
+    data
+        What it shows, as CSV.
+    svg
+        The picture; empty where nothing was drawn.
+    files
+        (suffix, path beside the page).
+    wide
+        Whether it takes the whole width of the page.
+    """
 
     name: str
     title: str
     caption: str
-    svg: bytes
+    data: str
+    svg: bytes = b""
     files: Sequence[tuple[str, str]] = ()
     wide: bool = False
 

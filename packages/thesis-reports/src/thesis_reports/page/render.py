@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -17,6 +17,15 @@ _KINDS = {Table: "table", FactList: "facts", ReasonList: "reasons", PageFigure: 
 
 def render_page(page: Page) -> str:
     """One HTML document that needs nothing beside it: styles, script and figures are inside."""
+    return _render("page.html.j2", page=page, groups=list(_groups(page.blocks)))
+
+
+def render_index(entries: Sequence[Mapping[str, Any]]) -> str:
+    """One HTML document that lists reports; see `thesis_reports.page.index`."""
+    return _render("index.html.j2", entries=entries)
+
+
+def _render(template: str, **content: Any) -> str:
     loader = PackageLoader("thesis_reports", "page")
     environment = Environment(
         loader=loader,
@@ -27,12 +36,11 @@ def render_page(page: Page) -> str:
     )
     environment.filters["data_uri"] = _data_uri
     script = loader.get_source(environment, "page.js")[0]
-    return environment.get_template("page.html.j2").render(
-        page=page,
-        groups=list(_groups(page.blocks)),
+    return environment.get_template(template).render(
         style=loader.get_source(environment, "page.css")[0],
         script=script,
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        **content,
     )
 
 

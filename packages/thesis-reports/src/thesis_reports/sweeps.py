@@ -1,0 +1,91 @@
+"""How far sweeps are: points that were planned against runs that finished."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from thesis_facts import read_plan
+from thesis_facts.discovery import find_pointers
+from thesis_facts.errors import ThesisError
+
+
+@dataclass(frozen=True)
+class SweepState:
+    """A sweep, and what became of its points.
+
+    Attributes
+    ----------
+    path, name
+        Its directory, and the last part of it.
+    n_planned
+        Points that it has, or None where it never said: a sampler chose them one by one.
+    states
+        Number of points by status of their runs; ``missing`` have no run that can be read.
+    missing
+        Overrides of the points without one.
+    """
+
+    path: str
+    name: str
+    n_planned: int | None
+    states: dict[str, int]
+    missing: list[str]
+
+    @property
+    def n_finished(self) -> int:
+        """Points whose run is complete."""
+        return self.states.get("complete", 0)
+
+
+def sweep_states(
+    sweeps: Sequence[str], runs: pd.DataFrame
+) -> tuple[list[SweepState], dict[str, str]]:
+    """State of each sweep, and the name of the sweep of each run directory.
+
+    Parameters
+    ----------
+    sweeps
+        Directories or patterns; those that are no sweeps (folders of runs) are left out.
+    runs
+        Table of all runs that could be read.
+    """
+    status = dict(zip(runs["run_dir"], runs["status"], strict=True)) if len(runs) else {}
+    states, of_run = [], {}
+    for path in _directories(sweeps):
+        points, n_planned = _points(path)
+        if not points and n_planned is None:
+            continue
+        name = os.path.basename(path)
+        of_run |= {run_dir: name for run_dir, _ in points}
+        counts = Counter(status.get(run_dir, "missing") for run_dir, _ in points)
+        missing = [overrides for run_dir, overrides in points if run_dir not in status]
+        states.append(SweepState(path, name, n_planned, dict(counts), missing))
+    return states, of_run
+
+
+def _points(sweep: str) -> tuple[list[tuple[str, str]], int | None]:
+    """(run directory, overrides) of each point, and how many were planned."""
+    try:
+        plan = read_plan(sweep)
+    except ThesisError:  # the runs themselves can be read all the same
+        plan = None
+    if plan is not None and plan.points is not None:
+        points = [(point.run_dir, " ".join(point.overrides)) for point in plan.points]
+        return points, len(points)
+    pointers = find_pointers(sweep)
+    return [(run_dir, " ".join(overrides)) for _, run_dir, overrides in pointers], None
+
+
+def _directories(patterns: Sequence[str]) -> list[str]:
+    found: dict[str, None] = {}
+    for pattern in patterns:
+        path = os.path.expanduser(pattern)
+        matches = [path] if os.path.lexists(path) else sorted(glob.glob(path))
+        found |= {os.path.realpath(match): None for match in matches if os.path.isdir(match)}
+    return list(found)
