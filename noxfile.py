@@ -33,7 +33,14 @@ def tests(session: nox.Session, member: str) -> None:
 
     Example: ``nox -s "tests(thesis-facts)" -- -k meta``
     """
-    run_tests(session, member, "-m", "not slow")
+    run_tests(session, member, "-m", "not slow and not inference")
+
+
+@nox.session
+def inference(session: nox.Session) -> None:
+    """Test what reports do with checkpoints, which needs their extra."""
+    session.log("tests of thesis-reports with torch")
+    run_tests(session, "thesis-reports", "-m", "inference and not slow", extra="inference")
 
 
 @nox.session(default=False)
@@ -46,8 +53,9 @@ def slow(session: nox.Session, member: str) -> None:
     run_tests(session, member, "-m", "slow")
 
 
-def run_tests(session: nox.Session, member: str, *arguments: str) -> None:
-    sync(session, f"--package={member}", "--group=test")
+def run_tests(session: nox.Session, member: str, *arguments: str, extra: str | None = None) -> None:
+    extras = [f"--extra={extra}"] if extra else []
+    sync(session, f"--package={member}", "--group=test", *extras)
     session.chdir(MEMBERS[member])
     # One thread each: tiny models only wait for one another on more.
     session.run("pytest", "tests", *arguments, *session.posargs, env={"OMP_NUM_THREADS": "1"})

@@ -48,7 +48,7 @@ def _roc(labels: list[str]) -> Callable:
     eps = np.linspace(0.01, 1, 50)
     points = [(0.3, 60.0, 3.0), (0.5, np.inf, np.nan), (0.7, 8.0, np.nan)]
     lines = [RocLine(label, eps, eps**3, eps**3 * 0.9, eps**3 * 1.1, points) for label in labels]
-    return lambda: draw_roc(lines, signal=labels[0])
+    return lambda: draw_roc(lines, signal=labels[0], with_ratio=True)
 
 
 def _scores(labels: list[str]) -> Callable:
@@ -92,7 +92,7 @@ def test_settings_of_the_caller_stay(tmp_path: Path) -> None:
     assert dict(matplotlib.rcParams) == before
 
 
-def test_matplotlib_comes_with_the_first_figure_and_pyplot_never(tmp_path: Path) -> None:
+def test_matplotlib_comes_with_the_first_figure_and_chooses_no_backend(tmp_path: Path) -> None:
     code = f"""
 import sys
 from pathlib import Path
@@ -100,10 +100,12 @@ import thesis_reports.analyses.sweep_summary
 from thesis_reports.figures.style import new_figure, save_figure
 before = "matplotlib" in sys.modules
 save_figure(lambda: new_figure()[0], Path({str(tmp_path / "a")!r}), ["png"], 50)
-print(before, "matplotlib" in sys.modules, "matplotlib.pyplot" in sys.modules)
+import matplotlib
+chosen = matplotlib.rcParams._get_backend_or_none()
+print(before, chosen)
 """
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.split() == ["False", "True", "False"]
+    assert found.stdout.split() == ["False", "None"]
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -90,7 +90,9 @@ def read_manifest(directory: Path) -> dict[str, Any]:
     path = directory / "manifest.yaml"
     try:
         manifest = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
-    except (OSError, yaml.YAMLError) as error:
+    except OSError as error:
+        raise RunError("not a report", key=str(path), found=error.strerror) from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise RunError("not a report", key=str(path), found=str(error).splitlines()[0]) from error
     if not isinstance(manifest, dict) or manifest.get("schema_version") != SCHEMA_VERSION:
         found = manifest.get("schema_version") if isinstance(manifest, dict) else None

@@ -186,7 +186,7 @@ class Report:
         data: pd.DataFrame,
         wide: bool = False,
     ) -> None:
-        """Draw a figure, save it below ``training/figures`` and show it on the page.
+        """Draw a figure, save it below ``{folder}/figures`` and show it on the page.
 
         Nothing is drawn where ``outputs.which_figures`` leaves it out; `wide` figures take the
         whole width of the page. `data` is what the figure shows, kept as ``NAME.csv`` beside it.
@@ -203,7 +203,7 @@ class Report:
         from thesis_reports.figures.style import save_figure
 
         assert self.directory is not None
-        folder, outputs = Path("training") / "figures", self.config.outputs
+        folder, outputs = Path(self._folder) / "figures", self.config.outputs
         target = self.directory / folder / figure.name
         target.parent.mkdir(parents=True, exist_ok=True)
         svg = save_figure(draw, target, outputs.fig_format, outputs.dpi)
@@ -218,22 +218,22 @@ class Report:
             self._page.not_drawn.append((title, reason))
 
     def summary(self, frame: pd.DataFrame, **findings: Any) -> None:
-        """Write ``training/summary.csv``, ``.parquet`` and ``.json``: a row per run, and findings.
+        """Write ``{folder}/summary.csv``, ``.parquet`` and ``.json``: a row per run, and findings.
 
-        The JSON is strict: what is not finite is null.
+        The folder is ``inference`` where checkpoints scored events, else ``training``. The JSON is strict: what is not finite is null.
         """
         findings = json_ready(findings)
         self._findings = findings
         if self.directory is None:
             return
-        folder = self.directory / "training"
+        folder = self.directory / self._folder
         write_tables(folder / "summary", frame)
         content = {"report_id": self.report_id, **findings, "runs": frame.to_dict("records")}
         write_json(folder / "summary.json", content)
         self._page.files += [
-            ("a row per run", "training/summary.csv"),
-            ("the same for pandas and polars", "training/summary.parquet"),
-            ("the same with the findings", "training/summary.json"),
+            ("a row per run", f"{self._folder}/summary.csv"),
+            ("the same for pandas and polars", f"{self._folder}/summary.parquet"),
+            ("the same with the findings", f"{self._folder}/summary.json"),
         ]
 
     def record(self) -> dict[str, Any]:
@@ -248,6 +248,7 @@ class Report:
         for refusal in append_pointers(self.configs, self.report_id):
             logger.warning("No report_pointer.txt in %s", refusal)
             self.note(f"The report's id could not be left in {refusal}.")
+        self._keep_scores()
         record = self.record()
         page = self._page
         page.commands.insert(0, ("Make this report again:", command(self.config)))
@@ -275,6 +276,21 @@ class Report:
         write_index(self.directory.parent)
         logger.info("%s", self.answer)
         logger.info("Report: %s", target)
+
+    @property
+    def _folder(self) -> str:
+        return "inference" if self.config.inference.enabled else "training"
+
+    def _keep_scores(self) -> None:
+        """Leave copies of the scores that were read, where the config wants them."""
+        if self.directory is None or not self.config.inference.persist_raw_scores:
+            return
+        names = dict(zip(self.runs["run_dir"], self.runs["name"], strict=True))
+        folder = self.directory / self._folder / "scores"
+        folder.mkdir(parents=True, exist_ok=True)
+        for run_dir, split, path in self.scores.files:
+            name = names.get(run_dir, Path(run_dir).name)
+            shutil.copyfile(path, folder / f"{name}_{split}.npz")
 
     def _is_wanted(self, figure: str) -> bool:
         wanted = self.config.outputs.which_figures

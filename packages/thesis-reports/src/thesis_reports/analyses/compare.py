@@ -81,7 +81,7 @@ def run_report(cfg: Mapping[str, Any] | DictConfig) -> None:
         if base is not None:
             said.append(_what_differs(rows, base, metric, asked.split))
         else:
-            said.append(f"No run has a {metric.label} on the {asked.split} split.")
+            said.append(f"No run has {metric.label} on the {asked.split} split.")
         report.answer = " ".join(said)
         _add_key_numbers(report, rows, judged)
         if base is not None:

@@ -68,12 +68,12 @@ def roc_data(lines: Sequence[RocLine]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def draw_roc(lines: Sequence[RocLine], *, signal: str) -> Figure:
+def draw_roc(lines: Sequence[RocLine], *, signal: str, with_ratio: bool = False) -> Figure:
     """1/eps_B (log) against eps_S with statistical bands, working points and pure chance.
 
-    Several lines get a panel below with the rejection of each over that of the first.
+    With `with_ratio` a panel below shows the rejection of each line over that of the first.
     """
-    figure, axes, below = _panels(len(lines) > 1)
+    figure, axes, below = _panels(with_ratio)
     highest = 10.0
     for line, colour in zip(lines, COLOURS, strict=False):
         _draw_line(axes, line, colour)

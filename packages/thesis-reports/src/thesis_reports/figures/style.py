@@ -1,6 +1,6 @@
-"""One look for every figure: colours that colour-blind readers can tell apart, ticks inwards.
+"""One look for every figure: the field's (mplhep), in colours that colour-blind readers can tell.
 
-matplotlib is imported here alone, and only once something is drawn: it costs a third of a second.
+matplotlib is imported here alone, and only once something is drawn: it costs half a second.
 Figures are made without pyplot, and settings hold inside a context, so that a notebook that
 makes a report keeps its own backend and its own style.
 """
@@ -30,41 +30,49 @@ WIDE = 8.6  # for figures that take the whole width of a page
 MOST_COLOURED = len(COLOURS)
 _LEGEND_ROW = 0.2
 
-_SETTINGS: dict[Any, Any] = {
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 10.5,
-    "axes.labelsize": 11.5,
-    "axes.titlesize": 11.5,
+# what differs from the field's style: sizes for one column of a paper, and for a page
+_OWN: dict[str, Any] = {
+    "font.size": 11,
+    "axes.labelsize": 12,
+    "axes.titlesize": 12,
+    "axes.labelpad": 5,
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
     "axes.linewidth": 0.9,
+    "axes.autolimit_mode": "data",
+    "axes.xmargin": 0.05,
+    "axes.axisbelow": "line",
+    "axes.formatter.limits": (-4, 5),
     "text.color": INK,
     "xtick.color": INK,
     "ytick.color": INK,
-    "xtick.direction": "in",
-    "ytick.direction": "in",
-    "xtick.top": True,
-    "ytick.right": True,
-    "xtick.minor.visible": True,
-    "ytick.minor.visible": True,
-    "xtick.major.size": 5.5,
-    "ytick.major.size": 5.5,
-    "xtick.minor.size": 3.0,
-    "ytick.minor.size": 3.0,
-    "legend.frameon": False,
-    "legend.fontsize": 9.5,
+    "xtick.labelsize": 10.5,
+    "ytick.labelsize": 10.5,
+    "xtick.major.size": 6,
+    "ytick.major.size": 6,
+    "xtick.minor.size": 3,
+    "ytick.minor.size": 3,
+    "legend.fontsize": 10,
     "legend.handlelength": 1.8,
+    "legend.borderpad": 0.4,
     "lines.linewidth": 1.7,
+    "lines.markersize": 6,
     "lines.solid_capstyle": "round",
-    "figure.facecolor": "white",
     "figure.constrained_layout.use": True,
-    "savefig.facecolor": "white",
     "pdf.fonttype": 42,  # fonts that can be edited and searched
     "svg.fonttype": "path",  # looks the same wherever the page is opened
     "svg.hashsalt": "thesis-reports",  # the same data give the same bytes
     "axes.unicode_minus": True,
 }
+_FONTS = ["TeX Gyre Heros", "DejaVu Sans"]  # the second has the glyphs that the first lacks
+
+
+@cache
+def _settings() -> dict[str, Any]:
+    """The field's style (mplhep), in our sizes."""
+    import mplhep
+
+    return {**mplhep.styles.ATLAS, "font.family": _FONTS, **_OWN}
 
 
 def new_figure(width: float = WIDTH, height: float = HEIGHT) -> tuple[Figure, Axes]:
@@ -96,7 +104,7 @@ def save_figure(
     """Draw in our style, save ``target.FORMAT`` for each format, give the SVG for a page."""
     import matplotlib
 
-    with matplotlib.rc_context(_SETTINGS):
+    with matplotlib.rc_context(_settings()):
         figure = draw()
         figure.draw_without_rendering()  # lays out once, not for each format
         figure.set_layout_engine("none")

@@ -4,35 +4,63 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import metadata
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any
 
-import torch
+import yaml
+from omegaconf import OmegaConf
 from pydantic import ValidationError
 
-from thesis_arch import CheckpointError, load_model
-from thesis_data import DataConfig, EventData, describe_dataset, load_events
-from thesis_data.corruption import corruption
-from thesis_data.scoring import ScoresEvents, anomaly_scores, classifier_scores
-from thesis_facts import write_scores
-from thesis_facts.anomaly import write_anomaly_scores
+from thesis_data import DataConfig, describe_dataset
 from thesis_facts.durable import json_text
-from thesis_facts.errors import ConfigError, RunError, explain
+from thesis_facts.errors import RunError, explain
 from thesis_facts.events import read_outline
 from thesis_facts.json_objects import read_object
 from thesis_reports.config import ReportConfig
 from thesis_reports.manifest import CHECKPOINT
+
+if TYPE_CHECKING:
+    from thesis_reports.inference.scoring import Scoring
 
 logger = logging.getLogger(__name__)
 
 VERSION = 1
 """Raised by every change after which a checkpoint gives other scores."""
 
-_AMP_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
-
 Corruption = tuple[str, float]  # kind and strength
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be scored, and how.
+
+    Attributes
+    ----------
+    checkpoint
+        File with the weights.
+    events, split
+        Where the events come from.
+    numerics
+        Precision of the run, as its facts tell it.
+    batch_size
+        Events at a time.
+    is_classifier
+        Whether the scores are logits of classes, not those of an autoencoder.
+    corrupted
+        What is done to the events first, or None.
+    """
+
+    checkpoint: Path
+    events: DataConfig
+    split: str
+    numerics: Mapping[str, Any]
+    batch_size: int
+    is_classifier: bool
+    corrupted: Corruption | None
 
 
 class Scorer:
@@ -55,9 +83,7 @@ class Scorer:
         self._other_path = config.data.path
         self._configs = configs
         self._cache = cache
-        self._device = _device(config.inference.device)
         self._described: dict[str, dict[str, Any]] = {}
-        self._loaded: tuple[str, EventData] | None = None
         self._n_scored = self._n_cached = 0
 
     def scores_file(self, run_dir: str, split: str, corrupted: Corruption | None = None) -> Path:
@@ -91,22 +117,10 @@ class Scorer:
         if path.is_file():
             self._n_cached += 1
             return path
-        model = _load(checkpoint, self._device)
-        data = self._load_split(events, split)
-        given: dict[str, Any] = {
-            "batch_size": batch_size,
-            "device": self._device,
-            "with_embeddings": corrupted is None,
-            "corrupt": corrupted and corruption(*corrupted, n_tokens=data.n_tokens),
-        }
-        with _precision(numerics, self._device), torch.inference_mode():
-            if self.is_classifier(run_dir):
-                names = data.class_names
-                scores = classifier_scores(model, data.splits[split], names, **given)
-                write_scores(folder, split, scores)
-            else:
-                found = anomaly_scores(model, data.splits[split], **given)
-                write_anomaly_scores(folder, split, found)
+        task = Task(
+            checkpoint, events, split, numerics, batch_size, self.is_classifier(run_dir), corrupted
+        )
+        self._scoring.write_scores(task, folder)
         self._n_scored += 1
         logger.info("scored %s of %s", split, run_dir)
         return path
@@ -118,12 +132,12 @@ class Scorer:
     def describe(self) -> dict[str, Any]:
         """For the manifest."""
         return {
-            "device": str(self._device),
+            "device": self._settings.device,
             "batch_size": self._settings.batch_size or "as the runs",
             "datasets": list(self._described.values()),
             "n_scored": self._n_scored,
             "n_from_cache": self._n_cached,
-            "torch": torch.__version__,
+            "torch": metadata.version("torch"),
         }
 
     def _config_of(self, run_dir: str) -> Mapping[str, Any]:
@@ -139,6 +153,8 @@ class Scorer:
         values = dict(config.get("data") or {})
         if self._other_path is not None:
             values |= {"path": self._other_path, "synthetic": None}
+        elif isinstance(values.get("path"), str):
+            values["path"] = _as_seen_by(run_dir, values["path"])
         try:
             events = DataConfig(**values)
         except ValidationError as error:
@@ -158,13 +174,25 @@ class Scorer:
             )
         return events, dataset
 
-    def _load_split(self, events: DataConfig, split: str) -> EventData:
-        """The split, kept while the next run asks for the same."""
-        key = f"{split} {events.model_dump_json()}"
-        if self._loaded is None or self._loaded[0] != key:
-            self._loaded = None  # never two in memory
-            self._loaded = (key, load_events(events, (split,)))
-        return self._loaded[1]
+    @cached_property
+    def _scoring(self) -> Scoring:
+        # scores that are in the cache need no torch, which takes seconds to import
+        from thesis_reports.inference.scoring import Scoring
+
+        return Scoring(self._settings.device)
+
+
+def _as_seen_by(run_dir: str, path: str) -> str:
+    """A relative path starts where the report is made, or else where the run was."""
+    if Path(path).is_absolute() or Path(path).exists():
+        return path
+    try:
+        launched = OmegaConf.load(Path(run_dir) / ".hydra" / "hydra.yaml")
+    except (OSError, ValueError, yaml.YAMLError):
+        return path
+    folder = OmegaConf.select(launched, "hydra.runtime.cwd") or "."
+    there = Path(str(folder)) / path
+    return str(there) if there.exists() else path
 
 
 def _checkpoint_of(run_dir: str) -> Path:
@@ -185,51 +213,9 @@ def _digest(checkpoint: Path) -> str:
         raise RunError("no checkpoint", key=str(checkpoint), found=error.strerror) from error
 
 
-def _load(checkpoint: Path, device: torch.device) -> ScoresEvents:
-    try:
-        return cast(ScoresEvents, load_model(checkpoint, device))
-    except (CheckpointError, FileNotFoundError, ModuleNotFoundError) as error:
-        raise RunError("its checkpoint can't be used", found=str(error)) from error
-
-
 def _batch_size(config: Mapping[str, Any]) -> int:
     for section in ("classifier", "phase1"):
         trainer = (config.get(section) or {}).get("trainer") or {}
         if isinstance(trainer.get("batch_size"), int):
             return trainer["batch_size"]
     return 1024
-
-
-@contextmanager
-def _precision(numerics: Mapping[str, Any], device: torch.device) -> Generator[None]:
-    """That of the run; the process gets its own back."""
-    before = torch.get_float32_matmul_precision()
-    amp = _AMP_TYPES.get(numerics.get("amp", "off"))
-    if amp is torch.float16 and device.type == "cpu":
-        amp = torch.bfloat16
-    torch.set_float32_matmul_precision(numerics.get("matmul_precision", "highest"))
-    try:
-        with nullcontext() if amp is None else torch.autocast(device.type, dtype=amp):
-            yield
-    finally:
-        torch.set_float32_matmul_precision(before)
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        device = torch.device("meta")
-    is_there = device.type == "cpu" or (
-        device.type == "cuda" and (device.index or 0) < torch.cuda.device_count()
-    )
-    if not is_there:
-        raise ConfigError(
-            "no such device here",
-            key="inference.device",
-            found=name,
-            expected="auto, cpu, cuda or cuda:N",
-        )
-    return device
