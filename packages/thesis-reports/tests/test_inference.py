@@ -30,6 +30,7 @@ def _toy_file(path: Path, seed: int = 1) -> Path:
 
 def _model(seed: int) -> Any:
     import torch
+
     from thesis_arch.baselines.mlp import MLPClassifier
     from thesis_arch.baselines.mlp_config import MLPSpec
     from thesis_arch.data_spec import DataSpec
@@ -56,6 +57,7 @@ def events(tmp_path: Path) -> Path:
 def run(tmp_path: Path, events: Path, write_run, config_of) -> Callable[[int], Path]:
     """Write a run whose checkpoint scored its test events, and wrote the scores."""
     import torch
+
     from thesis_arch import model_payload
     from thesis_data import DataConfig, describe_dataset, eval_batches, load_events
     from thesis_data.scoring import classifier_scores
@@ -133,6 +135,7 @@ def test_a_second_report_scores_nothing(run, source) -> None:
 
 def test_another_checkpoint_is_scored_anew(run, source) -> None:
     import torch
+
     from thesis_arch import model_payload
 
     run_dir = run(1)
