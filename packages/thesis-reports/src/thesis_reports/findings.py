@@ -25,6 +25,7 @@ def findings(
         "best": _best(best) if best is not None else None,
         "seed_noise": {"median_sd": noise, "n_settings": n_settings},
         "settings": [_setting(result) for result in results],
+        "sweeps": [asdict(state) for state in report.sweeps],
         "skipped": [{"path": path, "reason": reason} for path, reason in report.skipped],
     }
 

@@ -107,7 +107,7 @@ class Report:
     ----------
     config
         The checked config.
-    runs, epochs, configs
+    runs, epochs, configs, sweeps
         See `SelectedRuns`.
     scores
         Per-event scores of the runs: read them here, and the manifest names them.
@@ -129,6 +129,7 @@ class Report:
         self.runs = selected.runs
         self.epochs = selected.epochs
         self.configs = selected.configs
+        self.sweeps = selected.sweeps
         self.directory = directory
         self.scores = ScoreSource(config, selected.configs)
         self.question = question

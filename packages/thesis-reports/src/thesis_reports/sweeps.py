@@ -13,6 +13,7 @@ import pandas as pd
 from thesis_facts import read_plan
 from thesis_facts.discovery import find_pointers
 from thesis_facts.errors import ThesisError
+from thesis_reports.page.content import Column, Table
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,32 @@ class SweepState:
     def n_finished(self) -> int:
         """Points whose run is complete."""
         return self.states.get("complete", 0)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all points that were planned have finished, as far as that is known."""
+        n_points = sum(self.states.values()) if self.n_planned is None else self.n_planned
+        return self.n_finished == n_points
+
+
+def sweeps_table(states: Sequence[SweepState]) -> Table:
+    """Planned points of each sweep beside what became of them."""
+    columns = [
+        Column("sweep", [state.name for state in states], hints=[state.path for state in states]),
+        Column("planned", [state.n_planned for state in states], lambda n: f"{int(n):,}"),
+    ]
+    columns += [
+        Column(name, [state.states.get(name, 0) for state in states], lambda n: f"{int(n):,}")
+        for name in ("complete", "crashed", "incomplete", "missing")
+    ]
+    caption = "Points that are missing have no run that can be read. "
+    caption += "thesis-train resumes a sweep with what is not complete."
+    return Table("Sweeps", columns, caption)
+
+
+def missing_points(states: Sequence[SweepState]) -> list[tuple[str, str]]:
+    """(sweep, overrides) of each planned point without a run that can be read."""
+    return [(state.name, overrides) for state in states for overrides in state.missing]
 
 
 def sweep_states(

@@ -38,6 +38,7 @@ from thesis_reports.sentences import (
     what_test_says,
     why_not_finished,
 )
+from thesis_reports.sweeps import missing_points, sweeps_table
 from thesis_reports.thresholds import times_to_thresholds
 
 FIGURES = ("settings", "losses", "metric", "roc", "scores")
@@ -72,9 +73,7 @@ def run_report(cfg: Mapping[str, Any] | DictConfig) -> None:
         if len(overview):
             run_dir = best.run_dir if best else None
             report.table(runs_table(overview, settings, metric, run_dir, list(times)))
-        failed = why_not_finished(report.runs)
-        if failed:
-            report.reasons("Runs that did not finish", failed)
+        _add_failures(report)
         add_settings(report, results, metric)
         add_losses(report, settings, best)
         add_metric(report, settings, best, metric)
@@ -87,12 +86,27 @@ def run_report(cfg: Mapping[str, Any] | DictConfig) -> None:
         report.summary(overview, **findings(report, best, metric, results))
 
 
+def _add_failures(report: Report) -> None:
+    """What did not finish, and what of the sweeps never began."""
+    planned = [state for state in report.sweeps if state.n_planned is not None]
+    if len(report.sweeps) > 1 or not all(state.is_complete for state in planned):
+        report.table(sweeps_table(report.sweeps))
+    failed = why_not_finished(report.runs)
+    if failed:
+        report.reasons("Runs that did not finish", failed)
+    missing = missing_points(report.sweeps)
+    if missing:
+        report.reasons("Points without a run", missing)
+
+
 def _add_key_numbers(report: Report, best: BestRun | None, metric: Metric) -> None:
     if best is None:
         return
     if len(report.runs) > 1:
         finished = int((report.runs["status"] == "complete").sum())
-        report.key_number("runs finished", f"{finished} of {len(report.runs)}")
+        planned = sum(state.n_planned or 0 for state in report.sweeps)
+        note = f"{planned:,} points were planned" if planned > len(report.runs) else ""
+        report.key_number("runs finished", f"{finished:,} of {len(report.runs):,}", note)
     report.key_number(
         f"validation {metric.label}",
         spread_text(best.result.metric).removesuffix(f" over {best.result.metric.n} seeds"),
