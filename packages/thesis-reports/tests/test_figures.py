@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from thesis_reports.figures.curves import Curve, draw_curves, frame_of
+from thesis_reports.figures.curves import MOST_LINES, Curve, curves_data, draw_curves, frame_of
 from thesis_reports.figures.roc import RocLine, draw_roc
 from thesis_reports.figures.score_distribution import draw_densities, probability_densities
 from thesis_reports.figures.settings import MOST_ROWS, SettingPoint, draw_settings
@@ -127,6 +127,20 @@ def test_a_few_settings_are_named_and_many_are_counted() -> None:
     assert few == ["a", "b", "c"]
     many = _drawn_labels(_curves([f"setting {i}" for i in range(50)])())
     assert many == ["50 settings", "best run, validation", "best run, training"]
+
+
+def test_hundreds_of_runs_are_bands_of_quantiles_and_the_best_one() -> None:
+    curves = {str(i): _curve("same", offset=0.001 * i) for i in range(MOST_LINES + 101)}
+    figure = draw_curves(curves, curves, quantity="loss", best="7", best_epoch=3)
+    lines = [line for line in figure.axes[0].lines if len(line.get_xdata()) > 1]
+    assert len(lines) == 3  # the median, and the best run in validation and training
+    data = curves_data(curves, curves, best="7")
+    bands = data[data["run"].isna()]
+    at_start = bands[bands["epoch"] == 0].iloc[0]
+    assert at_start["n_runs"] == 301
+    assert at_start["median"] == pytest.approx(0.7 + 0.15)
+    assert at_start["low"] == pytest.approx(0.7 + 0.0075)
+    assert set(data["run"].dropna()) == {"7"}
 
 
 def test_at_most_twenty_settings_are_drawn() -> None:

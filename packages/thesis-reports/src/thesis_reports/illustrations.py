@@ -162,7 +162,7 @@ def _add_curves(
             validation, training, quantity=quantity, best=best_dir, best_epoch=epoch
         ),
         caption,
-        data=curves_data(validation, training),
+        data=curves_data(validation, training, best=best_dir),
     )
 
 

@@ -30,6 +30,8 @@ _STAR: dict[str, Any] = {
     "marker": "*", "markersize": 13, "linestyle": "none",
     "markeredgecolor": INK, "markeredgewidth": 0.8,
 }  # fmt: skip
+MOST_LINES = 200  # of runs, beyond which bands of quantiles say more, and take no longer
+_BANDS = {"low": 0.025, "lower": 0.16, "median": 0.5, "upper": 0.84, "high": 0.975}
 _SHORT = 12  # with fewer epochs than this, points say more than lines
 
 
@@ -56,15 +58,38 @@ class Curve:
 
 
 def curves_data(
-    validation: Mapping[str, Curve], training: Mapping[str, Curve], x: str = "epoch"
+    validation: Mapping[str, Curve],
+    training: Mapping[str, Curve],
+    x: str = "epoch",
+    *,
+    best: str = "",
 ) -> pd.DataFrame:
-    """What `draw_curves` shows, a row per run, split and epoch."""
+    """What `draw_curves` shows: a row per run, split and epoch.
+
+    Where there are too many runs for lines, `bands_of` them and the curves of the best one.
+    """
+    crowd = len(validation) > MOST_LINES
     parts = [
         pd.DataFrame({"run": run, "label": c.label, "split": split, x: c.epochs, "value": c.values})
         for split, curves in (("val", validation), ("train", training))
         for run, c in curves.items()
+        if not crowd or run == best
     ]
+    if crowd:
+        parts.insert(0, bands_of(validation))
     return pd.concat(parts, ignore_index=True)
+
+
+def bands_of(curves: Mapping[str, Curve]) -> pd.DataFrame:
+    """Quantiles of many curves: a row per epoch, with the number of runs that have it."""
+    epochs = np.concatenate([curve.epochs for curve in curves.values()])
+    values = np.concatenate([curve.values for curve in curves.values()])
+    known = np.isfinite(values)
+    grouped = pd.Series(values[known]).groupby(epochs[known])
+    bands = grouped.quantile(list(_BANDS.values())).unstack()
+    bands.columns = list(_BANDS)
+    bands.insert(0, "n_runs", grouped.size())
+    return bands.rename_axis("epoch").reset_index()
 
 
 @dataclass(frozen=True)
@@ -87,7 +112,7 @@ def draw_curves(
     """Validation (solid) and training (dashed) values over epochs.
 
     Up to six labels are told apart by colour. Beyond that all runs are grey, only the validation
-    is drawn, and the best run stands out.
+    is drawn, and the best run stands out. More than `MOST_LINES` runs are bands of quantiles.
 
     Parameters
     ----------
@@ -104,15 +129,18 @@ def draw_curves(
     crowded = len(labels) > MOST_COLOURED
     marker = "o" if max(len(curve.epochs) for curve in drawn) < _SHORT else ""
     colours = {label: QUIET if crowded else COLOURS[i] for i, label in enumerate(labels)}
+    crowd = len(validation) > MOST_LINES
+    if crowd:
+        _draw_bands(axes, bands_of(validation))
     for curves, dashed in ((training, True), (validation, False)):
         for run, curve in curves.items():
             is_best = run == best
-            if crowded and dashed and not is_best:
+            if not is_best and (crowd or (crowded and dashed)):
                 continue
             axes.plot(
                 curve.epochs,
                 curve.values,
-                color=BEST if crowded and is_best else colours[curve.label],
+                color=BEST if (crowded or crowd) and is_best else colours[curve.label],
                 linestyle=_DASHED if dashed else "-",
                 linewidth=0.8 if crowded and not is_best else 2.0 if is_best else 1.4,
                 alpha=0.7 if crowded and not is_best else 1.0,
@@ -123,11 +151,13 @@ def draw_curves(
             )
     has_best = best in validation and best_epoch is not None
     if has_best:
-        colour = BEST if crowded else colours[validation[best].label]
+        colour = BEST if crowded or crowd else colours[validation[best].label]
         _mark(axes, validation[best], best_epoch, colour)
     _frame(axes, drawn)
-    _describe(axes, colours, crowded, bool(training), has_best)
-    legend_above(figure, axes, _how_to_read(len(labels), crowded, bool(training), has_best))
+    _describe(axes, colours, crowded or crowd, bool(training), has_best)
+    legend_above(
+        figure, axes, _how_to_read(len(labels), crowded or crowd, bool(training), has_best)
+    )
     axes.set_xlabel("epoch")
     axes.set_ylabel(plain(quantity))
     axes.locator_params(axis="x", integer=True)
@@ -163,6 +193,15 @@ def _frame(axes: Axes, curves: list[Curve]) -> None:
             f"outside the frame: {counted(frame.n_outside, 'curve')}",
             transform=axes.transAxes, ha="right", va="top", fontsize=8.5, style="italic",
         )  # fmt: skip
+
+
+def _draw_bands(axes: Axes, bands: pd.DataFrame) -> None:
+    for low, high, alpha in (("low", "high", 0.35), ("lower", "upper", 0.5)):
+        axes.fill_between(
+            bands["epoch"], bands[low], bands[high], color=QUIET, alpha=alpha, linewidth=0
+        )
+    axes.plot(bands["epoch"], bands["median"], color="#7b818c", linewidth=1.2)
+    axes.plot([], [], color="#7b818c", linewidth=1.2, label="median; bands: 68 and 95 % of runs")
 
 
 def _mark(axes: Axes, curve: Curve, epoch: float, colour: str) -> None:
