@@ -43,6 +43,15 @@ def inference(session: nox.Session) -> None:
     run_tests(session, "thesis-reports", "-m", "inference and not slow", extra="inference")
 
 
+@nox.session
+def notebooks(session: nox.Session) -> None:
+    """Run the notebooks of docs/ with thesis-facts alone, where there is no torch."""
+    sync(session, "--package=thesis-facts", "--group=notebook")
+    absent = "import importlib.util, sys; sys.exit(importlib.util.find_spec('torch') is not None)"
+    session.run("python", "-c", absent)
+    session.run("pytest", "--nbmake", "docs", *session.posargs)
+
+
 @nox.session(default=False)
 @EACH_MEMBER
 def slow(session: nox.Session, member: str) -> None:

@@ -20,6 +20,23 @@ def with_uncertainty(value: float | None, sigma: float | None) -> str:
     return f"{_signed(value, digits)} ± {sigma:.{digits}f}"
 
 
+def signed(value: float, sigma: float) -> str:
+    """As `with_uncertainty`, with its sign.
+
+    >>> signed(0.0123, 0.0045)
+    '+0.0123 ± 0.0045'
+    """
+    text = with_uncertainty(value, sigma)
+    return text if value < 0 else f"+{text}"
+
+
+def p_text(value: float) -> str:
+    """A p value to two digits; a dash where none is known."""
+    if not math.isfinite(value):
+        return "–"
+    return "< 0.0001" if value < 1e-4 else f"{value:.2g}"
+
+
 def number(value: float | None, significant: int = 4) -> str:
     """A number with so many significant digits, integers whole, thousands separated.
 

@@ -16,23 +16,21 @@ from pydantic import Field
 
 from thesis_facts.errors import ConfigError
 from thesis_reports.aggregation import group_by_seed
-from thesis_reports.comparison import LEVEL, Comparison, Group, compare_with
+from thesis_reports.comparison import Comparison, Group, compare_with
+from thesis_reports.comparison_figures import add_differences, add_grid, add_groups, add_times
 from thesis_reports.config import ReportConfig, Section, Strings, read_config
-from thesis_reports.figures.differences import differences_data, draw_differences
-from thesis_reports.figures.grid import draw_grid, grid_data
-from thesis_reports.figures.settings import SettingPoint, draw_settings, settings_data
 from thesis_reports.groups import AxisGroup, Judged, group_by_axes, judge
 from thesis_reports.naming import value_text
 from thesis_reports.overview import runs_overview, runs_table
 from thesis_reports.page.content import Column, Table
 from thesis_reports.ranking import Metric, choose_metric
 from thesis_reports.report import Report, open_report
-from thesis_reports.rounding import counted, number, with_uncertainty
+from thesis_reports.rounding import counted, number, p_text, signed, with_uncertainty
 from thesis_reports.sentences import how_runs_ended, why_not_finished
 from thesis_reports.statistics import spread
 from thesis_reports.thresholds import times_to_thresholds
 
-FIGURES = ("groups", "differences", "grid")
+FIGURES = ("groups", "differences", "grid", "time")
 
 
 class Compare(Section):
@@ -108,10 +106,13 @@ def run_report(cfg: Mapping[str, Any] | DictConfig) -> None:
             )
         if rows and all(len(group.values) < 2 for group in judged.groups):
             report.note("No group has two runs: what seeds do is not counted.")
+        quantity = f"{asked.split} {metric.label}"
         if base is not None:
-            _add_groups(report, judged, metric, asked.split)
-            _add_differences(report, rows, base, metric, asked.split)
-            _add_grid(report, axis_groups, judged, asked, metric)
+            add_groups(report, judged.groups, metric, quantity)
+            add_differences(report, rows, base, quantity)
+            if len(asked.axes) == 2:
+                add_grid(report, axis_groups, judged.groups, metric, quantity)
+        add_times(report, axis_groups, metric)
         report.summary(
             overview,
             question=report.question,
@@ -175,9 +176,7 @@ def _what_differs(rows: Sequence[Comparison], base: Group, metric: Metric, split
         text = f"{where} none of {counted(len(rows), 'group')} differs from {base.name} in "
         text += f"{metric.label} by more than chance."
     else:
-        named = "; ".join(
-            f"{row.name} by {_signed(row.difference, row.error)}" for row in found[:4]
-        )
+        named = "; ".join(f"{row.name} by {signed(row.difference, row.error)}" for row in found[:4])
         more = f" and {len(found) - 4} more" if len(found) > 4 else ""
         text = f"{where} {len(found)} of {counted(len(rows), 'group')} differ from {base.name} in "
         text += f"{metric.label} by more than chance: {named}{more}."
@@ -228,11 +227,11 @@ def _table(
         Column("minus base", missing + [row.difference for row in rows], _plus),
         Column("± events", missing + [row.event_error for row in rows], lambda v: number(v, 2)),
         Column("± seeds", missing + [row.seed_error for row in rows], lambda v: number(v, 2)),
-        Column("p", missing + [row.p_value for row in rows], _p_text),
+        Column("p", missing + [row.p_value for row in rows], p_text),
         Column(
             "p (Holm)",
             missing + [row.p_holm for row in rows],
-            _p_text,
+            p_text,
             hint="corrected for the number of comparisons",
         ),
         Column(
@@ -253,86 +252,5 @@ def _table(
     )
 
 
-def _add_groups(report: Report, judged: Judged, metric: Metric, split: str) -> None:
-    spreads = [(group, spread(group.values)) for group in judged.groups]
-    sign = -1 if metric.higher_is_better else 1
-    spreads.sort(key=lambda pair: sign * pair[1].mean)
-    points = [SettingPoint(g.name, g.values, s.mean, s.sd) for g, s in spreads]
-    quantity = f"{split} {metric.label}"
-    caption = f"{quantity} of {counted(len(points), 'group')}. Highest place: {points[0].label}, "
-    caption += f"{with_uncertainty(points[0].mean, points[0].sd)}. Points are runs, diamonds their "
-    caption += "means, bars the standard deviation over runs."
-    report.figure(
-        "groups",
-        "Groups",
-        lambda: draw_settings(points, quantity=quantity),
-        caption,
-        data=settings_data(points),
-        wide=True,
-    )
-
-
-def _add_differences(
-    report: Report, rows: Sequence[Comparison], base: Group, metric: Metric, split: str
-) -> None:
-    title = "Differences"
-    if not rows:
-        report.not_drawn("differences", title, "There is only one group.")
-        return
-    largest = max(rows, key=lambda row: abs(row.difference))
-    caption = f"Mean {split} {metric.label} minus that of {base.name}. Bars are one standard "
-    caption += "deviation of events and seeds together; in the grey zone a difference would be "
-    caption += "missed more often than in one case of five, before correction. Largest:"
-    caption += f" {largest.name}, "
-    caption += f"{_signed(largest.difference, largest.error)}, p = {_p_text(largest.p_holm)} after "
-    caption += f"Holm's correction. Red diamonds are below {LEVEL:g}."
-    report.figure(
-        "differences",
-        title,
-        lambda: draw_differences(rows, quantity=f"{split} {metric.label}"),
-        caption,
-        data=differences_data(rows),
-        wide=True,
-    )
-
-
-def _add_grid(
-    report: Report, groups: Sequence[AxisGroup], judged: Judged, asked: Compare, metric: Metric
-) -> None:
-    if len(asked.axes) != 2:
-        return
-    first, second = asked.axes
-    of_group = {group.name: spread(group.values) for group in judged.groups}
-    texts = [
-        (value_text(group.values[first]), value_text(group.values[second]), group.label)
-        for group in groups
-    ]
-    fields = {(row, column): of_group[name] for row, column, name in texts if name in of_group}
-    rows = list(dict.fromkeys(row for row, _, _ in texts))
-    columns = list(dict.fromkeys(column for _, column, _ in texts))
-    best = (max if metric.higher_is_better else min)(fields, key=lambda field: fields[field].mean)
-    quantity = f"{asked.split} {metric.label}"
-    caption = f"{quantity}, mean ± standard deviation over runs. Best: {first}={best[0]}, "
-    caption += f"{second}={best[1]} with {number(fields[best].mean)}."
-    report.figure(
-        "grid",
-        f"{first} and {second}",
-        lambda: draw_grid(fields, rows, columns, axes_names=(first, second), quantity=quantity),
-        caption,
-        data=grid_data(fields, (first, second)),
-    )
-
-
-def _signed(value: float, error: float) -> str:
-    text = with_uncertainty(value, error)
-    return text if value < 0 else f"+{text}"
-
-
 def _plus(value: float) -> str:
     return number(value, 3) if value < 0 else f"+{number(value, 3)}"
-
-
-def _p_text(value: float) -> str:
-    if not np.isfinite(value):
-        return "–"
-    return "< 0.0001" if value < 1e-4 else f"{value:.2g}"
