@@ -65,7 +65,10 @@ class Judged:
 
 
 def group_by_axes(
-    settings: Sequence[Setting], runs: pd.DataFrame, axes: Sequence[str]
+    settings: Sequence[Setting],
+    runs: pd.DataFrame,
+    axes: Sequence[str],
+    key: str = "compare.axes",
 ) -> list[AxisGroup]:
     """Put runs together that have the same values on some axes.
 
@@ -77,6 +80,8 @@ def group_by_axes(
         See `thesis_reports.selection.SelectedRuns`.
     axes
         Names of what was varied, or columns of `runs`; none means all that was varied.
+    key
+        Of the config, for the message.
 
     Raises
     ------
@@ -92,7 +97,7 @@ def group_by_axes(
             near = get_close_matches(axis, known, n=1)
             raise ConfigError(
                 "no such axis",
-                key="compare.axes",
+                key=key,
                 found=axis,
                 expected=f"some of {', '.join(varied)}, or a column of the runs table",
                 do=f"did you mean {near[0]}?" if near else None,

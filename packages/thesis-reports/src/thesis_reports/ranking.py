@@ -11,7 +11,10 @@ from thesis_facts.errors import ConfigError
 
 LABELS = {"acc": "accuracy", "auroc": "AUROC", "f1": "F1", "loss": "loss"}
 _PREFERRED = ("auroc", "acc", "loss")
-_LOWER_IS_BETTER = ("loss", "mse", "mae", "error", "perplex", "brier", "time")
+_LOWER_IS_BETTER = (
+    "loss", "mse", "mae", "error", "perplex", "brier", "time",
+    "rec_", "reconstruction", "ids", "denois", "codebook", "surprise",  # of autoencoders
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

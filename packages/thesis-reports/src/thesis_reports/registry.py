@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import sys
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,8 +16,15 @@ from thesis_reports.config import ReportConfig, plain_config
 
 # name of an analysis -> the module whose run_report(cfg) makes it
 ANALYSES = {
+    "analyze_pid_embeddings": "thesis_reports.analyses.analyze_pid_embeddings",
+    "analyze_representations": "thesis_reports.analyses.analyze_representations",
     "anomaly_detection": "thesis_reports.analyses.anomaly_detection",
     "compare": "thesis_reports.analyses.compare",
+    "compare_globals_heads": "thesis_reports.analyses.compare_globals_heads",
+    "compare_tokenizers": "thesis_reports.analyses.compare_tokenizers",
+    "evaluate_classifier": "thesis_reports.analyses.evaluate_classifier",
+    "interpret_attention": "thesis_reports.analyses.interpret_attention",
+    "scaling": "thesis_reports.analyses.scaling",
     "sweep_summary": "thesis_reports.analyses.sweep_summary",
 }
 
@@ -55,12 +63,14 @@ def find_analysis(name: object, path: object = None) -> Callable[[Any], None]:
 def _load_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise ConfigError("no such file", key="report_path", found=str(path))
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    name = f"_report_of_{path.stem}"  # none that another module may have
+    spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ConfigError(
             "not a Python file", key="report_path", found=str(path), expected="a name in .py"
         )
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where classes look up what their annotations name
     spec.loader.exec_module(module)
     return module
 
