@@ -44,6 +44,13 @@ def inference(session: nox.Session) -> None:
 
 
 @nox.session
+def together(session: nox.Session) -> None:
+    """Train and report as a user does, with all members in one environment."""
+    sync(session, "--group=dev")
+    session.run("pytest", "tests", *session.posargs, env={"OMP_NUM_THREADS": "1"})
+
+
+@nox.session
 def notebooks(session: nox.Session) -> None:
     """Run the notebooks of docs/ with thesis-facts alone, where there is no torch."""
     sync(session, "--package=thesis-facts", "--group=notebook")
