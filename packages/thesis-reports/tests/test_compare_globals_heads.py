@@ -18,8 +18,8 @@ from thesis_facts import (
 from thesis_facts.anomaly import AnomalyScores, write_anomaly_scores
 from thesis_facts.errors import ConfigError
 from thesis_reports.analyses.compare_globals_heads import FIGURES
-from thesis_reports.latent_spaces import latent_names
-from thesis_reports.met_heads import head_groups
+from thesis_reports.autoencoders.latent_spaces import latent_names
+from thesis_reports.autoencoders.met_heads import head_groups
 
 N_EVENTS = 1200
 LATENTS = "thesis_arch.autoencoder.latents"

@@ -20,10 +20,10 @@ from thesis_facts import (
 from thesis_facts.anomaly import AnomalyScores, write_anomaly_scores
 from thesis_facts.errors import ConfigError
 from thesis_reports.analyses.compare_tokenizers import FIGURES
-from thesis_reports.bits import bits_per_object, ideal_bits_per_object
+from thesis_reports.autoencoders.bits import bits_per_object, ideal_bits_per_object
+from thesis_reports.autoencoders.latent_spaces import LatentSpace, latent_names, latent_space_of
 from thesis_reports.elapsed import seconds_of, times_of, training_seconds
 from thesis_reports.figures.pareto import TradePoint, draw_trade, pareto_front
-from thesis_reports.latent_spaces import LatentSpace, latent_names, latent_space_of
 
 N_EVENTS = 1500
 LATENTS = "thesis_arch.autoencoder.latents"

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from thesis_reports.aggregation import SettingResult
-from thesis_reports.evaluation import Evaluation, evaluate_on_test, paired_difference
+from thesis_reports.classifiers.evaluation import Evaluation, evaluate_on_test, paired_difference
 from thesis_reports.ranking import Metric
 from thesis_reports.scores import ScoreSource
 from thesis_reports.statistics import Difference, Spread, difference_of_means, spread

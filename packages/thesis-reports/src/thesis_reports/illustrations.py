@@ -8,7 +8,7 @@ import numpy as np
 
 from thesis_reports.aggregation import Setting, SettingResult
 from thesis_reports.best_run import BestRun, seed_noise
-from thesis_reports.evaluation import WORKING_POINTS, roc_lines
+from thesis_reports.classifiers.evaluation import WORKING_POINTS, roc_lines
 from thesis_reports.figures.curves import Curve, curves_data, draw_curves
 from thesis_reports.figures.roc import draw_roc, roc_data
 from thesis_reports.figures.score_distribution import draw_densities, probability_densities

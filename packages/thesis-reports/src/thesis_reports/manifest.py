@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
@@ -36,6 +36,7 @@ def build_manifest(
     config: ReportConfig,
     selected: SelectedRuns,
     scores: ScoreSource,
+    also_read: Sequence[Path],
 ) -> dict[str, Any]:
     """Everything that a reader needs to check or repeat a report, as plain containers.
 
@@ -56,6 +57,7 @@ def build_manifest(
         "runs": [_run(row) for row in selected.runs.to_dict("records")],
         "datasets": _datasets(selected.configs),
         "scores": scores.describe(),
+        "also_read": [describe_file(path) for path in also_read],
         "inference": scores.describe_inference(),
         "deselected": selected.deselected,
         "skipped": [{"path": path, "reason": reason} for path, reason in selected.skipped],

@@ -111,6 +111,8 @@ class Report:
         See `SelectedRuns`.
     scores
         Per-event scores of the runs: read them here, and the manifest names them.
+    also_read
+        Other files that the report was made of, for the manifest.
     directory
         ``{output_root}/reports/{report_id}``; None where nothing is written.
     question, answer
@@ -132,6 +134,7 @@ class Report:
         self.sweeps = selected.sweeps
         self.directory = directory
         self.scores = ScoreSource(config, selected.configs)
+        self.also_read: list[Path] = []
         self.question = question
         self.answer = ""
         self._selected = selected
@@ -221,7 +224,8 @@ class Report:
     def summary(self, frame: pd.DataFrame, **findings: Any) -> None:
         """Write ``{folder}/summary.csv``, ``.parquet`` and ``.json``: a row per run, and findings.
 
-        The folder is ``inference`` where checkpoints scored events, else ``training``. The JSON is strict: what is not finite is null.
+        The folder is ``inference`` where checkpoints scored events, else ``training``. The JSON is
+        strict: what is not finite is null.
         """
         findings = json_ready(findings)
         self._findings = findings
@@ -271,7 +275,7 @@ class Report:
         }
         write_json(self.directory / "about.json", about)
         manifest = build_manifest(
-            self.directory, self._created, self.config, self._selected, self.scores
+            self.directory, self._created, self.config, self._selected, self.scores, self.also_read
         )
         write_manifest(self.directory / "manifest.yaml", manifest)
         write_index(self.directory.parent)

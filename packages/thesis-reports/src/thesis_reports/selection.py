@@ -65,7 +65,8 @@ def read_selected(inputs: Inputs, known: KnownRuns | None = None) -> SelectedRun
     if known is not None:
         runs = runs[runs["run_dir"].isin(known.run_dirs)].reset_index(drop=True)
         skipped = known.skipped
-    states, of_run = sweep_states(sweeps or (), runs)
+    points = None if known is None else {*known.run_dirs, *(path for path, _ in known.skipped)}
+    states, of_run = sweep_states(sweeps or (), runs, points)
     runs.insert(0, "name", run_names(runs["run_dir"]))
     if len(states) > 1:
         runs["sweep"] = [of_run.get(run_dir) for run_dir in runs["run_dir"]]

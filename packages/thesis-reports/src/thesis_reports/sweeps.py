@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -71,7 +71,7 @@ def missing_points(states: Sequence[SweepState]) -> list[tuple[str, str]]:
 
 
 def sweep_states(
-    sweeps: Sequence[str], runs: pd.DataFrame
+    sweeps: Sequence[str], runs: pd.DataFrame, known: Container[str] | None = None
 ) -> tuple[list[SweepState], dict[str, str]]:
     """State of each sweep, and the name of the sweep of each run directory.
 
@@ -81,11 +81,15 @@ def sweep_states(
         Directories or patterns; those that are no sweeps (folders of runs) are left out.
     runs
         Table of all runs that could be read.
+    known
+        Of a sweep without a plan, the run directories that are taken for its points; None: all.
     """
     status = dict(zip(runs["run_dir"], runs["status"], strict=True)) if len(runs) else {}
     states, of_run = [], {}
     for path in _directories(sweeps):
         points, n_planned = _points(path)
+        if n_planned is None and known is not None:
+            points = [(run_dir, overrides) for run_dir, overrides in points if run_dir in known]
         if not points and n_planned is None:
             continue
         name = os.path.basename(path)

@@ -112,6 +112,8 @@ def _changed_files(directory: Path, manifest: Mapping[str, Any]) -> Iterator[tup
             yield from _check(Path(run["run_dir"]) / path, digest, "facts")
     for scores in manifest["scores"]:
         yield from _check(Path(scores["path"]), scores["sha256"], f"scores of {scores['split']}")
+    for file in manifest["also_read"]:
+        yield from _check(Path(file["path"]), file["sha256"], "what the report was made of")
     for sweep in manifest["sweeps"]:
         yield from _check(
             Path(sweep["path"]) / "sweep.json", sweep["plan_sha256"], "a sweep's plan"

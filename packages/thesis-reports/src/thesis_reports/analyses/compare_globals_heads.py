@@ -13,20 +13,24 @@ from typing import Any, Literal
 from omegaconf import DictConfig
 
 from thesis_reports.aggregation import group_by_seed
-from thesis_reports.comparison import Comparison
-from thesis_reports.comparison_columns import difference_columns, spread_column
-from thesis_reports.config import ReportConfig, Section, read_config
-from thesis_reports.event_errors import (
+from thesis_reports.autoencoders.event_errors import (
     EventErrors,
     check_error,
     error_named,
     names_of,
     read_errors,
 )
-from thesis_reports.head_figures import add_globals, add_grid, add_trade
-from thesis_reports.head_results import HeadResult, best_head, head_results, lead_of
-from thesis_reports.latent_spaces import latent_names, with_named_latents, without_autoencoder
-from thesis_reports.met_heads import HeadGroup, head_groups
+from thesis_reports.autoencoders.head_figures import add_globals, add_grid, add_trade
+from thesis_reports.autoencoders.head_results import HeadResult, best_head, head_results, lead_of
+from thesis_reports.autoencoders.latent_spaces import (
+    latent_names,
+    with_named_latents,
+    without_autoencoder,
+)
+from thesis_reports.autoencoders.met_heads import HeadGroup, head_groups
+from thesis_reports.comparison import Comparison
+from thesis_reports.comparison_columns import difference_columns, spread_column
+from thesis_reports.config import ReportConfig, Section, read_config
 from thesis_reports.overview import runs_overview, runs_table
 from thesis_reports.page.content import Column, Table
 from thesis_reports.report import Report, open_report

@@ -17,28 +17,32 @@ from pydantic import Field
 
 from thesis_facts.errors import ConfigError
 from thesis_reports.aggregation import Setting, group_by_seed
-from thesis_reports.comparison import Comparison, compare_with
-from thesis_reports.config import ReportConfig, Section, Strings, Thresholds, read_config
-from thesis_reports.event_errors import check_error, error_named, names_of, read_errors
-from thesis_reports.figures.pareto import pareto_front
-from thesis_reports.groups import AxisGroup, group_by_axes
-from thesis_reports.latent_spaces import latent_names, with_named_latents, without_autoencoder
-from thesis_reports.overview import runs_overview, runs_table
-from thesis_reports.report import Report, open_report
-from thesis_reports.rounding import number, with_uncertainty
-from thesis_reports.sentences import how_runs_ended, why_not_finished
-from thesis_reports.statistics import spread
-from thesis_reports.thresholds import times_to_thresholds
-from thesis_reports.tokenizer_figures import (
+from thesis_reports.autoencoders.event_errors import check_error, error_named, names_of, read_errors
+from thesis_reports.autoencoders.latent_spaces import (
+    latent_names,
+    with_named_latents,
+    without_autoencoder,
+)
+from thesis_reports.autoencoders.tokenizer_figures import (
     add_error_time,
     add_pareto,
     add_perplexity,
     add_throughput,
     add_time_to_threshold,
 )
-from thesis_reports.tokenizer_sentences import what_is_kept
-from thesis_reports.tokenizer_tables import price_table, time_table
-from thesis_reports.tokenizers import Tokenizer, find_tokenizers
+from thesis_reports.autoencoders.tokenizer_sentences import what_is_kept
+from thesis_reports.autoencoders.tokenizer_tables import price_table, time_table
+from thesis_reports.autoencoders.tokenizers import Tokenizer, find_tokenizers
+from thesis_reports.comparison import Comparison, compare_with
+from thesis_reports.config import ReportConfig, Section, Strings, Thresholds, read_config
+from thesis_reports.figures.pareto import pareto_front
+from thesis_reports.groups import AxisGroup, group_by_axes
+from thesis_reports.overview import runs_overview, runs_table
+from thesis_reports.report import Report, open_report
+from thesis_reports.rounding import number, with_uncertainty
+from thesis_reports.sentences import how_runs_ended, why_not_finished
+from thesis_reports.statistics import spread
+from thesis_reports.thresholds import times_to_thresholds
 
 FIGURES = ("pareto", "error_time", "perplexity", "throughput", "time_to_threshold")
 _QUESTION = "What do tokens keep of an event ({metric}), and at what price?"

@@ -86,7 +86,7 @@ def bands_of(curves: Mapping[str, Curve]) -> pd.DataFrame:
     values = np.concatenate([curve.values for curve in curves.values()])
     known = np.isfinite(values)
     grouped = pd.Series(values[known]).groupby(epochs[known])
-    bands = grouped.quantile(list(_BANDS.values())).unstack()
+    bands = grouped.quantile(np.array(list(_BANDS.values()))).unstack()
     bands.columns = list(_BANDS)
     bands.insert(0, "n_runs", grouped.size())
     return bands.rename_axis("epoch").reset_index()

@@ -68,7 +68,7 @@ _FONTS = ["TeX Gyre Heros", "DejaVu Sans"]  # the second has the glyphs that the
 
 
 @cache
-def _settings() -> dict[str, Any]:
+def _settings() -> Any:
     """The field's style (mplhep), in our sizes."""
     import mplhep
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from thesis_reports.aggregation import group_by_seed
+from thesis_reports.autoencoders.latent_spaces import with_named_latents
 from thesis_reports.groups import AxisGroup
-from thesis_reports.latent_spaces import with_named_latents
 from thesis_reports.naming import setting_label, value_text
 
 NO_HEAD = "no head"

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from thesis_reports.autoencoders.event_errors import EventErrors
+from thesis_reports.autoencoders.met_heads import HeadGroup, bases_of
 from thesis_reports.comparison import Comparison, Group, compare_with, holm
-from thesis_reports.event_errors import EventErrors
-from thesis_reports.met_heads import HeadGroup, bases_of
 from thesis_reports.statistics import Spread, spread
 
 
@@ -60,7 +60,7 @@ def head_results(
     Parameters
     ----------
     heads
-        See `thesis_reports.met_heads.head_groups`.
+        See `thesis_reports.autoencoders.met_heads.head_groups`.
     judged, by_val
         Errors on the split that judges, and on the validation split.
     metric, cost

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from thesis_reports.autoencoders.tokenizer_tables import times_of_threshold
+from thesis_reports.autoencoders.tokenizers import Tokenizer
 from thesis_reports.elapsed import times_of
 from thesis_reports.figures.curves import curves_data, draw_curves
 from thesis_reports.figures.pareto import TradePoint, draw_trade, trade_data
@@ -16,8 +18,6 @@ from thesis_reports.histories import curves
 from thesis_reports.report import Report
 from thesis_reports.rounding import counted, number, with_uncertainty
 from thesis_reports.statistics import spread
-from thesis_reports.tokenizer_tables import times_of_threshold
-from thesis_reports.tokenizers import Tokenizer
 
 
 def add_pareto(

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from thesis_reports.autoencoders.tokenizers import Tokenizer
 from thesis_reports.comparison import Comparison
 from thesis_reports.comparison_columns import difference_columns, spread_column
 from thesis_reports.page.content import Column, Table
 from thesis_reports.rounding import duration, number, with_uncertainty
 from thesis_reports.statistics import spread
-from thesis_reports.tokenizers import Tokenizer
 
 
 def price_table(
@@ -23,7 +23,7 @@ def price_table(
     Parameters
     ----------
     found
-        See `thesis_reports.tokenizers.find_tokenizers`.
+        See `thesis_reports.autoencoders.tokenizers.find_tokenizers`.
     rows
         Each minus the first, by label.
     metric, split
@@ -66,7 +66,7 @@ def time_table(found: Sequence[Tokenizer], times: pd.DataFrame) -> Table:
     Parameters
     ----------
     found
-        See `thesis_reports.tokenizers.find_tokenizers`.
+        See `thesis_reports.autoencoders.tokenizers.find_tokenizers`.
     times
         See `thesis_reports.thresholds.times_to_thresholds`.
     """

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from thesis_reports.event_errors import EventErrors
+from thesis_reports.autoencoders.event_errors import EventErrors
+from thesis_reports.autoencoders.head_results import HeadResult
+from thesis_reports.autoencoders.met_heads import BETA, LATENT
 from thesis_reports.figures.grid import draw_grid, grid_data
 from thesis_reports.figures.pareto import TradePoint, draw_trade, trade_data
 from thesis_reports.figures.settings import SettingPoint, draw_settings, settings_data
-from thesis_reports.head_results import HeadResult
-from thesis_reports.met_heads import BETA, LATENT
 from thesis_reports.naming import value_text
 from thesis_reports.report import Report
 from thesis_reports.rounding import counted, number, with_uncertainty

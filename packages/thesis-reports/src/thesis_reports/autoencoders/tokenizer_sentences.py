@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from thesis_reports.autoencoders.tokenizers import Tokenizer
 from thesis_reports.comparison import Comparison
 from thesis_reports.rounding import number, with_uncertainty
 from thesis_reports.sentences import spread_text
 from thesis_reports.statistics import spread
-from thesis_reports.tokenizers import Tokenizer
 
 
 def what_is_kept(
@@ -25,7 +25,7 @@ def what_is_kept(
     Parameters
     ----------
     found
-        Lowest validation error first; see `thesis_reports.tokenizers.find_tokenizers`.
+        Lowest validation error first; see `thesis_reports.autoencoders.tokenizers.find_tokenizers`.
     rows
         Each minus the first, by label.
     vq, against

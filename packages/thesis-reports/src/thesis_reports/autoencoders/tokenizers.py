@@ -11,12 +11,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from thesis_reports.bits import bits_per_object, ideal_bits_per_object, input_bits_per_object
+from thesis_reports.autoencoders.bits import (
+    bits_per_object,
+    ideal_bits_per_object,
+    input_bits_per_object,
+)
+from thesis_reports.autoencoders.event_errors import EventErrors
+from thesis_reports.autoencoders.latent_spaces import latent_space_of
 from thesis_reports.comparison import Group
 from thesis_reports.elapsed import training_seconds
-from thesis_reports.event_errors import EventErrors
 from thesis_reports.groups import AxisGroup
-from thesis_reports.latent_spaces import latent_space_of
 from thesis_reports.statistics import Spread, spread
 
 

@@ -13,7 +13,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from thesis_reports.latent_spaces import LatentSpace
+from thesis_reports.autoencoders.latent_spaces import LatentSpace
 
 BITS_PER_NUMBER = 32  # as models compute; how many of them matter is not asked
 

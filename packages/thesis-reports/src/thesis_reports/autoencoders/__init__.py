@@ -1,0 +1,1 @@
+"""What autoencoders keep, and at what price."""

@@ -1,0 +1,1 @@
+"""How good classifiers are, from their scores."""

@@ -1,0 +1,1 @@
+"""What training read off a model: attention, biases, embeddings of object ids."""

@@ -1,0 +1,1 @@
+"""What pooled embeddings separate: maps, probes, alignment."""
