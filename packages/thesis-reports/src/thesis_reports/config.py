@@ -4,12 +4,21 @@ The defaults repeat those of ``configs/report/base.yaml``, so that a notebook ca
 ``run_report({"inputs": {"sweep_dir": ...}})``; a test of the app keeps the two equal.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from thesis_facts.errors import ConfigError, explain
 
@@ -20,6 +29,10 @@ def _as_list(value: object) -> object:
 
 Strings = Annotated[list[str], BeforeValidator(_as_list)]
 FigureFormat = Literal["png", "pdf", "svg"]
+CorruptionType = Literal[
+    "smearing", "swapped_ids", "met_scale", "met_direction", "met_shuffled", "dropped_objects"
+]
+_CHANCES = ("swapped_ids", "met_shuffled", "dropped_objects")
 
 
 class Section(BaseModel):
@@ -76,17 +89,50 @@ class Thresholds(Section):
         return dict(self.__pydantic_extra__)
 
 
+class CorruptionParams(Section):
+    """How strong a corruption is: a width, a factor, an angle (rad) or a chance, by its type."""
+
+    strength: float = Field(gt=0, allow_inf_nan=False)
+
+
+class CorruptionStrategy(Section):
+    """Something that is done to events before they are scored.
+
+    Types are ``smearing`` (width of the factor of energy and pt), ``swapped_ids`` and
+    ``dropped_objects`` (chance of each object), ``met_scale`` (factor), ``met_direction`` (largest
+    angle, rad) and ``met_shuffled`` (chance to get the MET of another event). `name` null is the
+    type with its strength.
+    """
+
+    type: CorruptionType
+    params: CorruptionParams
+    name: str | None = None
+
+    @model_validator(mode="after")
+    def _check_chance(self) -> CorruptionStrategy:
+        if self.type in _CHANCES and self.params.strength > 1:
+            raise ValueError(f"params.strength is a chance, found {self.params.strength}")
+        return self
+
+    @property
+    def label(self) -> str:
+        """What figures call it."""
+        return self.name or f"{self.type} {self.params.strength:g}"
+
+
 class Inference(Section):
     """Scores from checkpoints in place of those that training wrote.
 
     `device` is auto, cpu, cuda or cuda:N; `batch_size` null scores in the batches of the run, which
     gives its very numbers. `persist_raw_scores` leaves a copy of the scores in the report.
+    `corruption_strategies` are tried by the analyses that judge models one by one.
     """
 
     enabled: bool = False
     device: str = "auto"
     batch_size: int | None = Field(None, ge=1)
     persist_raw_scores: bool = False
+    corruption_strategies: list[CorruptionStrategy] = []
 
 
 class OtherData(Section):
@@ -143,13 +189,17 @@ def read_config(cfg: Mapping[str, Any] | DictConfig, model: type[Config]) -> Con
         config = model.model_validate(plain_config(cfg))
     except ValidationError as error:
         raise explain(error, model) from error
-    if config.data.path is not None and not config.inference.enabled:
-        raise ConfigError(
-            "other events have no scores yet",
-            key="data.path",
-            found=str(config.data.path),
-            do="add inference.enabled=true",
-        )
+    for key, asked in (
+        ("data.path", config.data.path),
+        ("inference.corruption_strategies", config.inference.corruption_strategies),
+    ):
+        if asked and not config.inference.enabled:
+            raise ConfigError(
+                "such events have no scores yet",
+                key=key,
+                found=str(asked),
+                do="add inference.enabled=true",
+            )
     ways = ("sweep_dir", "sweep_dirs", "run_dirs")
     given = [key for key in ways if getattr(config.inputs, key) is not None]
     if len(given) != 1:

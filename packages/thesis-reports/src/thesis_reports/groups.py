@@ -121,6 +121,7 @@ def judge(
     metric: Metric,
     split: str,
     signal: str | None,
+    key: str = "compare.signal",
 ) -> Judged:
     """The metric of each finished run: AUROC from its scores, others as they were recorded.
 
@@ -135,6 +136,8 @@ def judge(
     signal
         Class that AUROC tells from all others; None: the second of two classes, or the mean over
         all classes.
+    key
+        Of the signal in the config, for the message.
     """
     finished = runs[runs["status"] == "complete"].set_index("run_dir")
     known = [
@@ -142,7 +145,7 @@ def judge(
         for g in groups
     ]
     if metric.name == "auroc":
-        return _judge_scores(known, source, split, signal)
+        return _judge_scores(known, source, split, signal, key)
     column = metric.column if split == "val" else f"metric_{metric.name}_test"
     values: Mapping[Any, Any] = finished[column].to_dict() if column in finished else {}
     left_out, judged = [], []
@@ -156,7 +159,7 @@ def judge(
 
 
 def _judge_scores(
-    groups: Sequence[AxisGroup], source: ScoreSource, split: str, signal: str | None
+    groups: Sequence[AxisGroup], source: ScoreSource, split: str, signal: str | None, key: str
 ) -> Judged:
     left_out: list[tuple[str, str]] = []
     common: list[Scores] = []
@@ -167,7 +170,7 @@ def _judge_scores(
                 scores = source.read(run_dir, split)
                 if common and not same_events(scores, common[0]):
                     raise ThesisError("its scores are of other events than those of the first run")
-                judged = _auroc(scores, signal)
+                judged = _auroc(scores, signal, key)
             except ConfigError:
                 raise  # the user's, not this run's
             except ThesisError as error:
@@ -185,13 +188,11 @@ def _judge_scores(
     return Judged(judged, len(common[0]) if common else 0, left_out)
 
 
-def _auroc(scores: Scores, signal: str | None) -> tuple[float, NDArray[np.float64]]:
+def _auroc(scores: Scores, signal: str | None, key: str) -> tuple[float, NDArray[np.float64]]:
     """Value and influences [N]."""
     names = list(scores.class_names)
     if signal is not None and signal not in names:
-        raise ConfigError(
-            "no such class", key="compare.signal", found=signal, expected=f"one of {names}"
-        )
+        raise ConfigError("no such class", key=key, found=signal, expected=f"one of {names}")
     predictions = check_predictions(scores.logits, scores.labels, scores.weights)
     classes = predictions.ranked_classes if signal is None else [names.index(signal)]
     of_class = [predictions.rank_class(which) for which in classes]

@@ -44,15 +44,20 @@ class ScoreSource:
         """Scores of an autoencoder on a split; raises as `read`."""
         return read_anomaly_scores(*self._where(run_dir, split))
 
-    def read_corrupted(
-        self, run_dir: str, split: str, kind: str, strength: float
-    ) -> Scores | AnomalyScores:
+    def read_corrupted(self, run_dir: str, split: str, kind: str, strength: float) -> Scores:
         """Scores of corrupted events, which only a checkpoint can give; raises as `read`."""
-        scorer = self._scorer
-        path = scorer.scores_file(run_dir, split, (kind, strength))
-        self._read[path] = (run_dir, split)
-        is_classifier = scorer.is_classifier(run_dir)
-        return read_scores(path) if is_classifier else read_anomaly_scores(path)
+        return read_scores(self._corrupted(run_dir, split, kind, strength))
+
+    def read_corrupted_anomaly(
+        self, run_dir: str, split: str, kind: str, strength: float
+    ) -> AnomalyScores:
+        """As `read_corrupted`, of an autoencoder."""
+        return read_anomaly_scores(self._corrupted(run_dir, split, kind, strength))
+
+    def _corrupted(self, run_dir: str, split: str, kind: str, strength: float) -> Path:
+        path = self._scorer.scores_file(run_dir, split, (kind, strength))
+        self._read[path] = (run_dir, f"{split}_{kind}_{strength:g}")
+        return path
 
     def describe(self) -> list[dict[str, Any]]:
         """The files that were read, for the manifest: run, split, path, size and SHA-256."""

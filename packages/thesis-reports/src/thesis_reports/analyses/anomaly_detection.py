@@ -14,7 +14,7 @@ import numpy as np
 from omegaconf import DictConfig
 
 from thesis_facts import LABELS, PROCESSES
-from thesis_facts.anomaly import AnomalyScores, read_anomaly
+from thesis_facts.anomaly import AnomalyScores, anomaly_report, compare_changed, read_anomaly
 from thesis_facts.errors import ConfigError, ThesisError
 from thesis_facts.metrics import paired_auroc_difference
 from thesis_reports.aggregation import Setting, group_by_seed
@@ -130,16 +130,43 @@ def run_report(cfg: Mapping[str, Any] | DictConfig) -> None:
 
 
 def _read_reports(report: Report) -> tuple[dict[str, dict[str, Any]], list[tuple[str, str]]]:
-    """What each finished run says its scores find; the others with the reason."""
+    """What each finished run says its scores find; the others with the reason.
+
+    With inference it is what the scores of its checkpoint find.
+    """
     found, left_out = {}, []
     for row in report.runs.to_dict("records"):
         if row["status"] != "complete":
             continue
+        run_dir = row["run_dir"]
         try:
-            found[row["run_dir"]] = read_anomaly(row["run_dir"])
+            said = read_anomaly(run_dir)
+            if report.config.inference.enabled:
+                said = {**said, **_infer(report, run_dir, said.get("background"))}
+            found[run_dir] = said
         except ThesisError as error:
             left_out.append((row["name"], str(error)))
     return found, left_out
+
+
+def _infer(report: Report, run_dir: str, background: Sequence[str] | None) -> dict[str, Any]:
+    """What the scores of a checkpoint find on val and test, and of corrupted test events."""
+    labels = None if background is None else [LABELS[name] for name in background]
+    scores = {split: report.scores.read_anomaly(run_dir, split) for split in ("val", "test")}
+    clean = scores["test"]
+    rows = np.isin(clean.process, [*PROCESSES] if labels is None else labels)
+    weights = None if clean.weights is None else clean.weights[rows]
+    corruptions = {}
+    for strategy in report.config.inference.corruption_strategies:
+        changed = report.scores.read_corrupted_anomaly(
+            run_dir, "test", strategy.type, strategy.params.strength
+        )
+        corruptions[strategy.label] = {
+            name: compare_changed(values[rows], changed.scores[name][rows], weights)
+            for name, values in clean.scores.items()
+        }
+    splits = {split: anomaly_report(one, labels) for split, one in scores.items()}
+    return {"splits": splits, "corruptions": corruptions}
 
 
 def _finders(

@@ -15,7 +15,6 @@ import pandas as pd
 from omegaconf import DictConfig
 from pydantic import Field
 
-from thesis_facts.errors import ConfigError
 from thesis_reports.aggregation import Setting, group_by_seed
 from thesis_reports.autoencoders.event_errors import check_error, error_named, names_of, read_errors
 from thesis_reports.autoencoders.latent_spaces import (
@@ -154,16 +153,7 @@ def _groups(
     if axes:
         runs = runs.assign(latent_space=runs["run_dir"].map(latents))
         varied = group_by_seed({run: configs[run] for run in latents})
-        try:
-            return group_by_axes(varied, runs, axes)
-        except ConfigError as error:
-            raise ConfigError(
-                error.message,
-                key="tokenizers.axes",
-                found=error.found,
-                expected=error.expected,
-                do=error.do,
-            ) from None
+        return group_by_axes(varied, runs, axes, key="tokenizers.axes")
     groups = group_by_axes(settings, runs, [])
     if "variant" not in runs:
         return groups

@@ -30,6 +30,7 @@ from thesis_reports.classifiers.figures import (
     rates,
 )
 from thesis_reports.classifiers.models import Model, judge_models
+from thesis_reports.classifiers.robustness import Change, add_robustness
 from thesis_reports.classifiers.runs import Events, Judging, rejection_key
 from thesis_reports.classifiers.slice_figures import add_efficiencies, add_slices
 from thesis_reports.classifiers.tables import (
@@ -42,7 +43,7 @@ from thesis_reports.classifiers.tables import (
 )
 from thesis_reports.config import ReportConfig, Section, Strings, read_config
 from thesis_reports.figures.style import MOST_COLOURED
-from thesis_reports.groups import AxisGroup, group_by_axes
+from thesis_reports.groups import group_by_axes
 from thesis_reports.overview import runs_overview
 from thesis_reports.report import Report, open_report
 from thesis_reports.rounding import counted, number, with_uncertainty
@@ -51,7 +52,7 @@ from thesis_reports.thresholds import times_to_thresholds
 
 FIGURES = (
     "roc", "scores", "processes", "confusion", "calibration", "efficiency_ht", "efficiency_jets",
-    "slices", "significance", "rejection_by_process",
+    "slices", "significance", "rejection_by_process", "corruptions",
 )  # fmt: skip
 
 
@@ -104,11 +105,12 @@ def run_report(cfg: Mapping[str, Any] | DictConfig) -> None:
         )
     with open_report(config, "How good is each model?", FIGURES) as report:
         settings = group_by_seed(report.configs)
-        groups = _groups(report, asked.axes)
+        groups = group_by_axes(settings, report.runs, asked.axes, key="evaluate.axes")
         judged = judge_models(groups, report.runs, report.scores, judging)
         models, events = judged.models, judged.events
         found: list[MetricComparison] = []
         not_compared: list[tuple[str, str]] = []
+        changes: list[Change] = []
         if events is not None:
             found, not_compared = compare_models(models, events, asked.bootstrap)
 
@@ -130,6 +132,7 @@ def run_report(cfg: Mapping[str, Any] | DictConfig) -> None:
             report.reasons("Models that are not compared", not_compared)
         if events is not None:
             _draw(report, models[: asked.most_models], events, judging)
+            changes = add_robustness(report, models[: asked.most_models], events, judging)
         overview = runs_overview(
             report.runs, settings, times_to_thresholds(report.epochs, config.thresholds)
         )
@@ -142,6 +145,7 @@ def run_report(cfg: Mapping[str, Any] | DictConfig) -> None:
             n_events=len(events) if events else 0,
             models=[_record(model) for model in models],
             comparisons=[asdict(one) for one in found],
+            corruptions=[asdict(one) for one in changes],
             left_out=[{"run": run, "reason": reason} for run, reason in judged.left_out],
         )
 
@@ -163,19 +167,6 @@ def _judging(asked: Evaluate) -> Judging:
     )
     points = sorted({*asked.working_points, WORKING_POINT})
     return Judging(asked.split, asked.signal, tuple(points), experiment)
-
-
-def _groups(report: Report, axes: Sequence[str]) -> list[AxisGroup]:
-    try:
-        return group_by_axes(group_by_seed(report.configs), report.runs, axes)
-    except ConfigError as error:  # which knows the key of `compare`
-        raise ConfigError(
-            error.message,
-            key="evaluate.axes",
-            found=error.found,
-            expected=error.expected,
-            do=error.do,
-        ) from error
 
 
 def _how_good(models: Sequence[Model], events: Events, judging: Judging) -> str:

@@ -16,7 +16,6 @@ import pandas as pd
 from omegaconf import DictConfig
 from pydantic import Field
 
-from thesis_facts.errors import ConfigError
 from thesis_reports.aggregation import Setting, group_by_seed
 from thesis_reports.config import ReportConfig, Section, read_config
 from thesis_reports.costs.comparison import CostResult, compare_cost, error_label
@@ -129,14 +128,9 @@ def _judge(
     report: Report, settings: Sequence[Setting], metric: Metric, asked: Scaling, split: str
 ) -> Judged:
     groups = [AxisGroup(one.label, one.values, one.run_dirs) for one in settings]
-    try:
-        return judge(groups, report.runs, report.scores, metric, split, asked.signal)
-    except ConfigError as error:
-        if error.key != "compare.signal":
-            raise
-        raise ConfigError(
-            error.message, key="scaling.signal", found=error.found, expected=error.expected
-        ) from error
+    return judge(
+        groups, report.runs, report.scores, metric, split, asked.signal, key="scaling.signal"
+    )
 
 
 def _main(results: Sequence[CostResult]) -> CostResult | None:

@@ -51,7 +51,8 @@ def draw_grid(
             found = fields[rows[row], columns[column]]
             is_dark = high > low and (value - low) / (high - low) < 0.55
             axes.text(
-                column, row, with_uncertainty(found.mean, found.sd), ha="center", va="center",
+                column, row, with_uncertainty(found.mean, found.sd).replace(" ± ", "\n± "),
+                ha="center", va="center",
                 color="white" if is_dark else "black", fontsize=9.5,
             )  # fmt: skip
     labels = [plain(c, _LONGEST_LABEL) for c in columns]
