@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ import pytest
 from thesis_facts import read_scores, write_scores
 from thesis_facts.errors import ConfigError, RunError
 from thesis_reports import ReportConfig
+from thesis_reports.config import CorruptionType
 from thesis_reports.verify import verify_report
 
 pytestmark = pytest.mark.inference
@@ -122,6 +123,15 @@ def test_batches_bound_the_memory_and_change_nothing_that_matters(run, source) -
     np.testing.assert_allclose(small.logits, read_scores(run_dir, "test").logits, atol=1e-5)
 
 
+def test_a_sample_is_always_the_same_one(run, source) -> None:
+    run_dir = run(1)
+    few = source(run_dir, inference={"max_samples": 20}).read(str(run_dir), "test")
+    rows = source(run_dir).read(str(run_dir), "test")
+    assert len(few) == 20
+    places = [np.flatnonzero(rows.columns["ht"] == ht)[0] for ht in few.columns["ht"]]
+    assert places == sorted(places)
+
+
 def test_a_second_report_scores_nothing(run, source) -> None:
     run_dir = run(1)
     first = source(run_dir)
@@ -212,6 +222,53 @@ def test_the_report_names_what_was_scored_and_can_be_checked(run, report_of) -> 
     np.testing.assert_array_equal(copy.logits, read_scores(run_dirs[0], "test").logits)
     found = verify_report(report)
     assert found.holds, found.text()
+
+
+def test_the_kinds_of_corruption_are_those_of_the_data() -> None:
+    from thesis_data.corruption import CORRUPTIONS
+
+    assert set(get_args(CorruptionType)) == set(CORRUPTIONS)
+
+
+def test_models_are_judged_on_corrupted_events_too(run, report_of) -> None:
+    strategies = [
+        {"type": "dropped_objects", "params": {"strength": 0.9}, "name": "hardly any object"},
+        {"type": "met_scale", "params": {"strength": 1.0}},
+    ]
+    report = report_of(
+        {
+            "report_name": "evaluate_classifier",
+            "evaluate": {"axes": ["seed"], "bootstrap": 50},
+            "inputs": {"run_dirs": [str(run(1)), str(run(2))]},
+            "inference": {
+                "enabled": True, "device": "cpu", "corruption_strategies": strategies,
+            },
+            "outputs": {"which_figures": ["corruptions"], "fig_format": ["png"]},
+        }
+    )  # fmt: skip
+    summary = json.loads((report / "inference" / "summary.json").read_text())
+    found = {(one["model"], one["corruption"]): one for one in summary["corruptions"]}
+    assert {name for _, name in found} == {"hardly any object", "met_scale 1"}
+    for (_, name), one in found.items():
+        if name == "met_scale 1":  # changes nothing
+            assert one["difference"] == 0
+            assert one["event_error"] == 0
+        else:
+            assert one["difference"] != 0
+            assert one["event_error"] > 0
+    assert verify_report(report).holds
+
+
+def test_a_chance_above_one_is_refused(report_of, run) -> None:
+    strategy = {"type": "dropped_objects", "params": {"strength": 1.5}}
+    asked = {
+        "inputs": {"run_dirs": [str(run(1))]},
+        "inference": {"enabled": True, "corruption_strategies": [strategy]},
+    }
+    with pytest.raises(
+        ConfigError, match=r"is a chance, found 1\.5: inference\.corruption_strategies"
+    ):
+        report_of(asked)
 
 
 def test_a_device_that_is_not_there_is_refused(run, source) -> None:

@@ -124,13 +124,15 @@ class Inference(Section):
     """Scores from checkpoints in place of those that training wrote.
 
     `device` is auto, cpu, cuda or cuda:N; `batch_size` null scores in the batches of the run, which
-    gives its very numbers. `persist_raw_scores` leaves a copy of the scores in the report.
+    gives its very numbers; `max_samples` null scores all events of a split, else so many, always
+    the same ones. `persist_raw_scores` leaves a copy of the scores in the report.
     `corruption_strategies` are tried by the analyses that judge models one by one.
     """
 
     enabled: bool = False
     device: str = "auto"
     batch_size: int | None = Field(None, ge=1)
+    max_samples: int | None = Field(None, ge=1)
     persist_raw_scores: bool = False
     corruption_strategies: list[CorruptionStrategy] = []
 

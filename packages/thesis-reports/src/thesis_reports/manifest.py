@@ -52,7 +52,7 @@ def build_manifest(
         "command": command(config),
         "versions": package_versions(),
         "inputs": absolute_inputs(config.inputs),
-        "config": config.model_dump(mode="json", exclude={"inputs"}),
+        "config": _absolute_config(config),
         "sweeps": [_sweep(state) for state in selected.sweeps],
         "runs": [_run(row) for row in selected.runs.to_dict("records")],
         "datasets": _datasets(selected.configs),
@@ -69,16 +69,27 @@ def build_manifest(
     }
 
 
+def _absolute_config(config: ReportConfig) -> dict[str, Any]:
+    """All but the inputs, with paths that mean the same from everywhere."""
+    values = config.model_dump(mode="json", exclude={"inputs"})
+    if values["report_path"] is not None:
+        values["report_path"] = absolute_path(values["report_path"])
+    values["data"]["path"] = _absolute(values["data"]["path"])
+    return values
+
+
 def absolute_inputs(inputs: Inputs) -> dict[str, Any]:
     """The inputs with paths that mean the same from everywhere."""
     values = inputs.model_dump(mode="json")
     for key in ("sweep_dir", "sweep_dirs", "run_dirs"):
-        given = values[key]
-        if isinstance(given, str):
-            values[key] = absolute_path(given)
-        elif given is not None:
-            values[key] = [absolute_path(path) for path in given]
+        values[key] = _absolute(values[key])
     return values
+
+
+def _absolute(given: str | list[str] | None) -> str | list[str] | None:
+    if isinstance(given, str):
+        return absolute_path(given)
+    return None if given is None else [absolute_path(path) for path in given]
 
 
 def read_manifest(directory: Path) -> dict[str, Any]:

@@ -66,8 +66,9 @@ def _differences(config: ReportConfig) -> Iterator[tuple[str, Any]]:
     for key, value in _leaves(config):
         if key in ("inputs.sweep_dir", "env.output_root", "report_path"):
             yield key, absolute_path(value)
-        elif key in ("inputs.run_dirs", "inputs.sweep_dirs"):
-            paths = [absolute_path(path) for path in value]
+        elif key in ("inputs.run_dirs", "inputs.sweep_dirs", "data.path"):
+            given = [value] if isinstance(value, str) else value
+            paths = [absolute_path(path) for path in given]
             yield key, paths[0] if len(paths) == 1 else paths
         elif key != "config_name":
             yield key, value

@@ -5,11 +5,11 @@ from __future__ import annotations
 import operator
 from difflib import get_close_matches
 
-import numpy as np
 import pandas as pd
 
 from thesis_facts.errors import ConfigError
 from thesis_reports.config import Thresholds
+from thesis_reports.elapsed import seconds_of
 from thesis_reports.ranking import metric_named
 
 _SPLITS = ("train", "val", "test")
@@ -45,11 +45,8 @@ def times_to_thresholds(epochs: pd.DataFrame, thresholds: Thresholds) -> pd.Data
 
 def _elapsed(epochs: pd.DataFrame, until: pd.Series) -> pd.Series:
     """Seconds of training up to and including an epoch of each run."""
-    per_epoch = epochs[epochs["split"] != "test"].groupby(["run_dir", "epoch"])["epoch_time_s"]
-    seconds = per_epoch.max().groupby(level="run_dir").cumsum().reset_index()
-    seconds = seconds.merge(until.rename("until").reset_index(), on="run_dir")
-    at = seconds[seconds["epoch"] == seconds["until"]].set_index("run_dir")["epoch_time_s"]
-    return at.reindex(until.index).astype(float).replace(0.0, np.nan)
+    at = pd.MultiIndex.from_arrays([until.index, until.to_numpy()])
+    return pd.Series(seconds_of(epochs).reindex(at).to_numpy(), index=until.index)
 
 
 def _split_and_metric(name: str, default: str) -> tuple[str, str]:

@@ -45,7 +45,7 @@ class Compare(Section):
 
     axes: Strings = Field(default_factory=list)
     base: str | None = None
-    split: Literal["val", "test"] = "test"
+    split: Literal["train", "val", "test"] = "test"
     signal: str | None = None
 
 

@@ -56,6 +56,9 @@ FIGURES = (
 )  # fmt: skip
 
 
+_DID = {"train": "they learned from", "val": "chose them"}
+
+
 class CrossSections(Section):
     """Of the events as they are scored (fb)."""
 
@@ -73,7 +76,7 @@ class Evaluate(Section):
     `bootstrap` is the number of replicates.
     """
 
-    split: Literal["val", "test"] = "test"
+    split: Literal["train", "val", "test"] = "test"
     signal: str | None = None
     axes: Strings = Field(default_factory=list)
     most_models: int = Field(6, ge=1, le=MOST_COLOURED)
@@ -221,8 +224,8 @@ def _fill(
         report.table(differences_table(found, best.label, asked.bootstrap))
     if shown < len(models):
         report.note(f"Figures show the {shown} best on validation of {len(models)} models.")
-    if asked.split == "val":
-        report.note("Models are judged on the events that chose them: their numbers flatter.")
+    if asked.split != "test":
+        report.note(f"Models are judged on events that {_DID[asked.split]}: their numbers flatter.")
     at_limit = sum(run.cut_at_limit for model in models for run in model.runs)
     if at_limit:
         n_runs = sum(len(model.runs) for model in models)

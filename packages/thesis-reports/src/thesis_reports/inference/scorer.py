@@ -42,8 +42,8 @@ class Task:
     ----------
     checkpoint
         File with the weights.
-    events, split
-        Where the events come from.
+    events, split, max_samples
+        Where the events come from, and how many are taken; None takes all.
     numerics
         Precision of the run, as its facts tell it.
     batch_size
@@ -57,6 +57,7 @@ class Task:
     checkpoint: Path
     events: DataConfig
     split: str
+    max_samples: int | None
     numerics: Mapping[str, Any]
     batch_size: int
     is_classifier: bool
@@ -107,6 +108,7 @@ class Scorer:
                 "events": events.model_dump(mode="json", exclude={"path", "synthetic", "augment"}),
                 "split": split,
                 "batch_size": batch_size,
+                "max_samples": self._settings.max_samples,
                 "amp": numerics.get("amp", "off"),
                 "matmul_precision": numerics.get("matmul_precision", "highest"),
                 "corruption": corrupted,
@@ -118,7 +120,14 @@ class Scorer:
             self._n_cached += 1
             return path
         task = Task(
-            checkpoint, events, split, numerics, batch_size, self.is_classifier(run_dir), corrupted
+            checkpoint,
+            events,
+            split,
+            self._settings.max_samples,
+            numerics,
+            batch_size,
+            self.is_classifier(run_dir),
+            corrupted,
         )
         self._scoring.write_scores(task, folder)
         self._n_scored += 1

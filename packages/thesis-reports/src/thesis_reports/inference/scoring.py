@@ -52,6 +52,8 @@ class Scoring:
             "corrupt": corrupted and corruption(*corrupted, n_tokens=data.n_tokens),
         }
         split = data.splits[task.split]
+        if task.max_samples is not None:
+            split = split.sample(task.max_samples)
         with _precision(task.numerics, self._device), torch.inference_mode():
             if task.is_classifier:
                 scores = classifier_scores(model, split, data.class_names, **given)
