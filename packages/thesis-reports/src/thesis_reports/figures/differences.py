@@ -26,7 +26,9 @@ def differences_data(rows: Sequence[Comparison]) -> pd.DataFrame:
     return pd.DataFrame([{**asdict(row), "error": row.error} for row in rows])
 
 
-def draw_differences(rows: Sequence[Comparison], *, quantity: str) -> Figure:
+def draw_differences(
+    rows: Sequence[Comparison], *, quantity: str, base: str = "that of the base"
+) -> Figure:
     """A row per comparison, at most `MOST_ROWS`; in the grey zone one in five is missed."""
     shown = rows[:MOST_ROWS]
     figure, axes = new_figure(WIDE, 0.9 + _ROW * max(len(shown), 3))
@@ -47,5 +49,5 @@ def draw_differences(rows: Sequence[Comparison], *, quantity: str) -> Figure:
     axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.tick_params(axis="y", which="both", length=0)
     axes.set_axisbelow(True)
-    axes.set_xlabel(f"{plain(quantity)} minus that of the base")
+    axes.set_xlabel(plain(f"{quantity} minus {base}", 70))
     return figure

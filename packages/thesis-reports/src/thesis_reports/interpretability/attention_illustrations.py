@@ -206,7 +206,9 @@ def add_signal(
     report.figure(
         "signal",
         title,
-        lambda: draw_differences(rows, quantity=f"attention in {signal} events"),
+        lambda: draw_differences(
+            rows, quantity=f"attention in {signal} events", base="that in others"
+        ),
         caption,
         data=differences_data(rows),
         wide=True,
