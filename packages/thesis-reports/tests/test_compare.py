@@ -104,12 +104,52 @@ def test_runs_without_scores_or_with_other_events_are_named(runs, report_of):
     assert "other events" in (written / "report.html").read_text()
 
 
+@pytest.mark.parametrize("metric", ["acc", "loss"])
+def test_accuracy_and_loss_come_from_the_scores_events_paired(metric, runs, report_of):
+    asked = {"report_name": "compare", "inputs": {"run_dirs": f"{runs}/*"}, "rank_by": metric}
+    written = report_of({**asked, "compare": {"base": "64"}})
+    found = json.loads((written / "training" / "summary.json").read_text())
+    each = {}
+    for dim in (64, 128):
+        archives = [
+            np.load(runs / f"run_20260101-120000_pre_{dim}_{seed}" / "scores" / "test.npz")
+            for seed in (1, 2, 3)
+        ]
+        values = []
+        for archive in archives:
+            logits, labels = archive["logits"], archive["labels"]
+            right = logits[np.arange(N_EVENTS), labels]
+            losses = np.log(np.exp(logits).sum(1)) - right
+            values.append(losses if metric == "loss" else (right == logits.max(1)).astype(float))
+        each[dim] = np.mean(values, axis=0)
+    row = next(row for row in found["comparisons"] if row["name"] == "dim=128")
+    difference = each[128] - each[64]
+    assert row["difference"] == pytest.approx(difference.mean())
+    paired = difference.std() / np.sqrt(N_EVENTS)
+    assert 0.8 * paired < row["event_error"] <= 1.001 * paired
+
+
+def test_of_a_split_without_scores_nothing_is_said(runs, report_of):
+    asked = {"report_name": "compare", "inputs": {"run_dirs": f"{runs}/*"}, "rank_by": "loss"}
+    written = report_of({**asked, "compare": {"split": "train"}})
+    found = json.loads((written / "training" / "summary.json").read_text())
+    assert found["groups"] == []
+    assert "No run has loss on the train split" in found["answer"]
+
+
+def test_of_single_runs_only_the_chance_in_the_events_is_known(runs, report_of):
+    asked = {"inputs": {"run_dirs": f"{runs}/*_1"}, "compare": {"base": "64"}}
+    written = report_of({"report_name": "compare", **asked})
+    found = json.loads((written / "training" / "summary.json").read_text())
+    assert "more than chance in the events (one run each" in found["answer"]
+
+
 def test_a_metric_without_scores_is_compared_by_what_was_recorded(runs, report_of):
     written = report_of(
         {
             "report_name": "compare",
             "inputs": {"run_dirs": f"{runs}/*"},
-            "rank_by": "acc",
+            "rank_by": "f1",
             "compare": {"base": "64"},
         }
     )

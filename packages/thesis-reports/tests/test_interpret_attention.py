@@ -5,14 +5,22 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from thesis_facts.errors import ConfigError, RunError
 from thesis_reports import registry
 from thesis_reports.analyses.interpret_attention import FIGURES
-from thesis_reports.interpretability.attention_runs import gate_label, layer_label
+from thesis_reports.interpretability.attention_differences import signal_differences
+from thesis_reports.interpretability.attention_runs import (
+    AttentionRun,
+    SettingAttention,
+    gate_label,
+    layer_label,
+)
 from thesis_reports.interpretability.attention_summary import (
     LOOKED_AT,
     TOKENS,
+    Attention,
     TokenOrder,
     summarise_attention,
     token_kinds,
@@ -170,9 +178,10 @@ def test_differential_attention_is_first_minus_lambda_second():
     assert found.ratio()[0, 0, 1] == pytest.approx(expected, rel=1e-5)
     assert found.entropy.shape == (1, 2 * N_HEADS)
     assert found.n_softmaxes == 2
-    for wrong in ({}, {LAYERS[0]: np.array(0.99)}):
-        with pytest.raises(RunError, match="differential_lambda"):
-            summarise_attention({LAYERS[0]: maps}, events, order, wrong)
+    for wrong, reason in ((None, "not known"), (0.99, "cancel"), (1.4, "outweighs the first")):
+        of_layer = {} if wrong is None else {LAYERS[0]: np.array(wrong)}
+        with pytest.raises(RunError, match=f"differential_lambda.*{reason}|{reason}"):
+            summarise_attention({LAYERS[0]: maps}, events, order, of_layer)
 
 
 def test_maps_that_do_not_fit_the_config_are_refused():
@@ -286,7 +295,8 @@ def test_what_was_planted_is_found(make_run, report_of):
     assert rows["b-jet"]["difference"] > 0.2
     assert rows["b-jet"]["p_holm"] < 0.01
     assert rows["jet"]["difference"] < 0
-    assert "What b-jets get differs between 4t and other events: +" in found["answer"]
+    said = "What b-jets get differs between 4t and other events at equal number of tokens: +"
+    assert said in found["answer"]
     assert found["signal"] == "4t"
 
 
@@ -306,15 +316,136 @@ def test_differences_are_those_of_events(make_run, report_of):
                 if i != j and kinds[j] == 1
             ]  # fmt: skip
             values.append(sum(mean[event, i, j] for i, j in pairs) * len(kinds) / len(pairs))
-        values = np.array(values)
-        by_event.append(values)
-        differences.append(values[1::2].mean() - values[::2].mean())
-    row = next(r for r in found["settings"][0]["differences"] if r["name"] == "b-jet")
+        by_event.append(np.array(values))
+    n_tokens = np.array([len(kinds) for kinds in tokens_of(events, order)])
+    regressors = np.column_stack([np.ones(N_EVENTS), events["label"], n_tokens])
+    inverse = np.linalg.inv(regressors.T @ regressors)
+    coefficients = [inverse @ regressors.T @ values for values in by_event]
+    differences = [one[1] for one in coefficients]
+    (setting,) = found["settings"]
+    row = next(r for r in setting["differences"] if r["name"] == "b-jet")
     assert row["difference"] == pytest.approx(np.mean(differences), rel=1e-4)
-    both = np.mean(by_event, axis=0)
-    error = math.hypot(*(np.std(both[k::2], ddof=1) / math.sqrt(N_EVENTS / 2) for k in (0, 1)))
-    assert row["event_error"] == pytest.approx(error, rel=1e-4)
+
+    def sandwich(one, other):
+        """HC1, of the coefficient of the class, between two runs."""
+        meat = sum(np.outer(x, x) * a * b for x, a, b in zip(regressors, one, other, strict=True))
+        return (inverse @ meat @ inverse)[1, 1] * N_EVENTS / (N_EVENTS - 3)
+
+    rest = [v - regressors @ c for v, c in zip(by_event, coefficients, strict=True)]
+    # what two runs share is what is left of the mean once the chance of each alone is taken off
+    shared = sandwich(rest[0], rest[1])
+    assert row["event_error"] == pytest.approx(math.sqrt(max(shared, 0)), rel=1e-3, abs=1e-6)
     assert row["seed_error"] == pytest.approx(np.std(differences, ddof=1) / math.sqrt(2), rel=1e-4)
+
+    row = next(r for r in setting["unadjusted_differences"] if r["name"] == "b-jet")
+    plain = [values[1::2].mean() - values[::2].mean() for values in by_event]
+    assert row["difference"] == pytest.approx(np.mean(plain), rel=1e-4)
+    means = {"signal": n_tokens[1::2].mean(), "others": n_tokens[::2].mean()}
+    assert setting["mean_tokens"] == pytest.approx(means)
+
+
+def made_up_runs(values, n_tokens, label) -> SettingAttention:
+    """Runs [n, B] whose tokens give so much to MET φ, one of `n_tokens` [B] tokens."""
+    runs = []
+    for seed, of_run in enumerate(values):
+        uniform = np.zeros((len(label), len(TOKENS), len(LOOKED_AT)))
+        uniform[:, 0, LOOKED_AT.index("MET φ")] = (n_tokens - 1) / n_tokens
+        weight = np.zeros((1, *uniform.shape))
+        weight[0, :, 0, LOOKED_AT.index("MET φ")] = (n_tokens - 1) * of_run
+        attention = Attention(
+            LAYERS[:1], weight, uniform, (uniform > 0).sum(0), np.ones((1, 1)), 1, label,
+            np.arange(len(label)), n_tokens,
+        )  # fmt: skip
+        runs.append(AttentionRun(f"{seed}", 0, ORDERS["mean, MET"], attention, {}, {}))
+    return SettingAttention("made up", runs, 20)
+
+
+def longer_signal(n_events: int = 2000):
+    draw = np.random.default_rng(2)
+    label = np.arange(n_events) % 2
+    return draw, label, 6 + draw.integers(0, 6, n_events) + 3 * label
+
+
+def test_a_constant_share_is_no_difference_though_signal_events_are_longer():
+    draw, label, n_tokens = longer_signal()
+    share = 0.1 + 0.02 * draw.standard_normal((3, len(label)))
+    found = signal_differences(made_up_runs(share, n_tokens, label), 1)
+    (row,), (plain,) = found.rows, found.unadjusted
+    assert plain.is_found
+    assert plain.difference == pytest.approx(0.3, abs=0.03)  # 0.1 of three tokens more
+    assert not row.is_found
+    assert abs(row.difference) < 3 * row.error < 0.1
+    expected = (n_tokens[label == 1].mean(), n_tokens[label == 0].mean())
+    assert found.n_tokens == pytest.approx(expected)
+    # what is planted beside the number of tokens is found
+    more = made_up_runs(share + 0.1 * label / n_tokens, n_tokens, label)
+    (row,) = signal_differences(more, 1).rows
+    assert row.is_found
+    assert row.difference == pytest.approx(0.1, abs=3 * row.error)
+
+
+def test_classes_that_never_have_as_many_tokens_are_not_compared():
+    _, label, _ = longer_signal()
+    shares = np.full((2, len(label)), 0.1) + 0.01 * np.random.default_rng(0).random((2, len(label)))
+    group = made_up_runs(shares, np.where(label == 1, 9, 6), label)
+    assert not signal_differences(group, 1).rows
+    group = made_up_runs(shares, np.full(len(label), 8), label)
+    (row,), (plain,) = (getattr(signal_differences(group, 1), k) for k in ("rows", "unadjusted"))
+    assert row.difference == pytest.approx(plain.difference)
+
+
+def test_event_chance_that_runs_do_not_share_counts_once():
+    draw, label, n_tokens = longer_signal(400)
+    own = draw.standard_normal((300, 4, len(label)))
+    errors, means = [], []
+    for noise in own:  # runs differ in nothing but what each sees in each event
+        group = made_up_runs((1 + 0.3 * noise) / n_tokens, n_tokens, label)
+        (look,) = group.looks()
+        errors.append(look.error**2)
+        means.append(look.ratio.mean)
+    assert np.mean(errors) == pytest.approx(np.var(means), rel=0.25)
+    # shared by all runs, it does not go away
+    group = made_up_runs((1 + 0.3 * own[:1, 0].repeat(4, 0)) / n_tokens, n_tokens, label)
+    (look,) = group.looks()
+    assert look.error == pytest.approx(0.3 / math.sqrt(len(label)), rel=0.1)
+
+
+@pytest.mark.parametrize("n_seeds", [1, 2, 3])
+def test_probabilities_of_looks_are_those_of_student(n_seeds):
+    draw, label, n_tokens = longer_signal(400)
+    seeds = np.array([[0.05], [-0.02], [0.04]])[:n_seeds]
+    ratio = 1.01 + seeds + 0.1 * draw.standard_normal(len(label))
+    (look,) = made_up_runs(ratio / n_tokens, n_tokens, label).looks()
+    off, error = abs(look.ratio.mean - 1), look.error
+    if n_seeds == 1:
+        expected = math.erfc(off / error / math.sqrt(2))
+    else:
+        of_seeds = np.var(seeds, ddof=1) / n_seeds
+        freedom = (n_seeds - 1) * (error**2 / of_seeds) ** 2
+        expected = 2 * stats.t.sf(off / error, freedom)
+    assert look.p_holm == pytest.approx(expected, rel=1e-3)  # a single pair: not corrected
+    assert look.is_clear == (expected < 0.05)
+
+
+def test_seeds_that_scatter_about_uniform_are_rarely_called_a_look():
+    draw = np.random.default_rng(4)
+    label, n_pairs = np.arange(100) % 2, len(TOKENS) * len(LOOKED_AT)
+    shape = (len(label), len(TOKENS), len(LOOKED_AT))
+    n_wrong, n_tries = 0, 100
+    for _ in range(n_tries):
+        runs = []
+        common = 0.05 * draw.standard_normal(shape)
+        for seed in range(2):
+            weight = 1 + common + 0.1 * draw.standard_normal(shape[1:])
+            attention = Attention(
+                LAYERS[:1], weight[None], np.ones(shape), np.full(shape[1:], 100),
+                np.ones((1, 1)), 1, label, np.arange(100), np.full(100, 8),
+            )  # fmt: skip
+            runs.append(AttentionRun(f"{seed}", 0, ORDERS["mean"], attention, {}, {}))
+        looks = SettingAttention("chance", runs, 20).looks()
+        assert len(looks) == n_pairs
+        n_wrong += any(look.is_clear for look in looks)
+    assert n_wrong / n_tries < 0.1
 
 
 def test_random_attention_is_not_called_a_look(make_run, report_of):
@@ -326,6 +457,10 @@ def test_random_attention_is_not_called_a_look(make_run, report_of):
     ratios = np.array(found["settings"][0]["ratios"], dtype=float)
     # heads see random logits, so that all kinds get about the same
     assert np.nanmax(np.abs(ratios[:, :-1] - 1)) < 0.1
+    clear = [look for look in found["settings"][0]["looks"] if look["p_holm"] < 0.05]
+    assert not clear
+    assert "pairs of kinds is clearly off uniform attention." in found["answer"]
+    assert "most looked at" not in found["answer"]
 
 
 def test_all_figures_are_drawn(make_run, report_of):

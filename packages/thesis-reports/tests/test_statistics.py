@@ -6,8 +6,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
-from thesis_reports.statistics import Spread, difference_of_means, efficiency_band, spread
+from thesis_reports.statistics import (
+    Spread,
+    cut_scatter,
+    difference_of_means,
+    efficiency_band,
+    spread,
+)
 
 
 @given(st.lists(st.floats(-10, 10), max_size=8), st.integers(0, 3))
@@ -49,3 +56,33 @@ def test_the_band_of_an_efficiency_holds_it_and_stays_possible(eps: float, n: fl
 def test_the_band_is_binomial_for_many_events() -> None:
     lower, upper = efficiency_band(np.array([0.3]), 1e6)
     assert (upper - lower)[0] / 2 == pytest.approx(math.sqrt(0.3 * 0.7 / 1e6), rel=1e-3)
+
+
+@pytest.mark.parametrize("n_seeds", [2, 3, 6])
+def test_equals_are_rarely_called_different_however_few_the_seeds(n_seeds: int) -> None:
+    generator = np.random.default_rng(n_seeds)
+    called = 0
+    for _ in range(2000):
+        found = difference_of_means(*(spread(generator.normal(0, 1, n_seeds)) for _ in range(2)))
+        assert found is not None
+        called += found.is_clear
+    assert called / 2000 < 0.065  # Welch is a little conservative for few
+
+
+def test_the_band_of_a_roc_curve_covers_what_other_events_would_have_given() -> None:
+    generator = np.random.default_rng(3)
+    efficiency, n_signal, n_background = np.array([0.5, 0.7, 0.9]), 400, 4000
+    grid = np.linspace(0.01, 1, 250)
+    truth = stats.norm.sf(stats.norm.isf(efficiency, loc=1.5))
+    inside = np.zeros(3)
+    for _ in range(400):
+        signal = np.sort(generator.normal(1.5, 1, n_signal))[::-1]
+        background = np.sort(generator.normal(0, 1, n_background))
+        cuts = signal[np.ceil(grid * n_signal).astype(int) - 1]
+        curve = 1 - np.searchsorted(background, cuts) / n_background
+        lower, upper = efficiency_band(curve, n_background)
+        other = cut_scatter(grid, curve, n_signal)
+        low, high = curve - np.hypot(curve - lower, other), curve + np.hypot(upper - curve, other)
+        at = np.searchsorted(grid, efficiency - 1e-9)
+        inside += (low[at] <= truth) & (truth <= high[at])
+    assert inside / 400 == pytest.approx(0.68, abs=0.09)

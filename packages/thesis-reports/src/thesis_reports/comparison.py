@@ -138,6 +138,13 @@ def compare_with(
     return [replace(row, p_holm=float(p)) for row, p in zip(rows, corrected, strict=True)]
 
 
+def chance_in(rows: Sequence[Comparison]) -> str:
+    """What "more than chance" means for some comparisons: without seeds, that of events alone."""
+    if any(np.isfinite(row.seed_error) for row in rows):
+        return "chance"
+    return "chance in the events (one run each: what seeds do is not known)"
+
+
 def holm(p_values: Sequence[float], n_tests: int | None = None) -> NDArray[np.float64]:
     """Holm's step-down correction (Scand. J. Stat. 6 (1979) 65); NaN stays and does not count.
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from thesis_reports.comparison import Comparison
 from thesis_reports.page.content import Column
-from thesis_reports.rounding import with_uncertainty
+from thesis_reports.rounding import p_text, signed, with_uncertainty
 from thesis_reports.statistics import Spread
 
 
@@ -30,26 +28,13 @@ def difference_columns(
         Column(
             label,
             [None if row is None else row.difference for row in rows],
-            texts=[_difference(row) for row in rows],
+            texts=["–" if row is None else signed(row.difference, row.error) for row in rows],
             hint="± of seeds and events together",
         ),
         Column(
             "p (Holm)",
             [None if row is None else row.p_holm for row in rows],
-            _p_text,
+            p_text,
             hint=f"corrected for {corrected_for}",
         ),
     ]
-
-
-def _difference(row: Comparison | None) -> str:
-    if row is None:
-        return "–"
-    text = with_uncertainty(row.difference, row.error)
-    return f"+{text}" if row.difference > 0 else text
-
-
-def _p_text(value: float) -> str:
-    if not np.isfinite(value):
-        return "–"
-    return "< 0.0001" if value < 1e-4 else f"{value:.2g}"

@@ -37,16 +37,26 @@ def add_groups(report: Report, groups: Sequence[Group], metric: Metric, quantity
     )
 
 
-def add_differences(report: Report, rows: Sequence[Comparison], base: Group, quantity: str) -> None:
+def add_differences(
+    report: Report,
+    rows: Sequence[Comparison],
+    base: Group,
+    quantity: str,
+    *,
+    with_events: bool,
+) -> None:
     """Each group minus the base, beside what could have been seen."""
     title = "Differences"
     if not rows:
         report.not_drawn("differences", title, "There is only one group.")
         return
     largest = max(rows, key=lambda row: abs(row.difference))
-    caption = f"Mean {quantity} minus that of {base.name}. Bars are one standard "
-    caption += "deviation of events and seeds together; in the grey zone a difference would be "
-    caption += "missed more often than in one case of five, before correction. Largest:"
+    counted_in = "events and seeds together" if with_events else "seeds alone"
+    caption = f"Mean {quantity} minus that of {base.name}. Bars are one standard deviation of "
+    caption += (
+        f"{counted_in}; in the grey zone a difference would be missed more often than in one "
+    )
+    caption += "case of five, before correction. Largest:"
     caption += f" {largest.name}, "
     caption += f"{signed(largest.difference, largest.error)}, p = {p_text(largest.p_holm)} after "
     caption += f"Holm's correction. Red diamonds are below {LEVEL:g}."

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from thesis_facts import Scores
 from thesis_facts.errors import ConfigError, ThesisError
 from thesis_facts.metrics.auroc import auroc_influence, auroc_of
-from thesis_facts.metrics.predictions import check_predictions
+from thesis_facts.metrics.predictions import check_predictions, log_softmax
 from thesis_facts.scores import same_events
 from thesis_reports.aggregation import Setting
 from thesis_reports.comparison import Group
@@ -24,6 +24,7 @@ from thesis_reports.ranking import Metric
 from thesis_reports.scores import ScoreSource
 
 NO_EVENTS = np.zeros(1)  # of a metric whose chance in the events is unknown
+_OF_SCORES = ("auroc", "acc", "loss")
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,10 @@ def judge(
     signal: str | None,
     key: str = "compare.signal",
 ) -> Judged:
-    """The metric of each finished run: AUROC from its scores, others as they were recorded.
+    """The metric of each finished run: AUROC, accuracy and loss from the scores of classifiers.
+
+    Other metrics, and runs without scores, have what was recorded, whose chance in the events is
+    unknown.
 
     Parameters
     ----------
@@ -144,22 +148,29 @@ def judge(
         AxisGroup(g.label, g.values, tuple(run for run in g.run_dirs if run in finished.index))
         for g in groups
     ]
-    if metric.name == "auroc":
-        return _judge_scores(known, source, split, signal, key)
-    column = metric.column if split == "val" else f"metric_{metric.name}_test"
+    column = metric.column if split == "val" else f"metric_{metric.name}_{split}"
+    if metric.name in _OF_SCORES:
+        found = _judge_scores(known, source, metric.name, split, signal, key)
+        if found.groups or column not in finished:
+            return found
     values: Mapping[Any, Any] = finished[column].to_dict() if column in finished else {}
     left_out, judged = [], []
     for group in known:
         missing = [run for run in group.run_dirs if pd.isna(values.get(run, np.nan))]
         left_out += [(run, f"no {metric.label} on the {split} split") for run in missing]
-        found = [(float(values[run]), NO_EVENTS) for run in group.run_dirs if run not in missing]
-        if found:
-            judged.append(Group.of(group.label, found))
+        runs_of = [(float(values[run]), NO_EVENTS) for run in group.run_dirs if run not in missing]
+        if runs_of:
+            judged.append(Group.of(group.label, runs_of))
     return Judged(judged, 0, left_out)
 
 
 def _judge_scores(
-    groups: Sequence[AxisGroup], source: ScoreSource, split: str, signal: str | None, key: str
+    groups: Sequence[AxisGroup],
+    source: ScoreSource,
+    metric: str,
+    split: str,
+    signal: str | None,
+    key: str,
 ) -> Judged:
     left_out: list[tuple[str, str]] = []
     common: list[Scores] = []
@@ -170,7 +181,7 @@ def _judge_scores(
                 scores = source.read(run_dir, split)
                 if common and not same_events(scores, common[0]):
                     raise ThesisError("its scores are of other events than those of the first run")
-                judged = _auroc(scores, signal, key)
+                judged = _auroc(scores, signal, key) if metric == "auroc" else _mean(scores, metric)
             except ConfigError:
                 raise  # the user's, not this run's
             except ThesisError as error:
@@ -201,3 +212,16 @@ def _auroc(scores: Scores, signal: str | None, key: str) -> tuple[float, NDArray
         raise ThesisError("AUROC is not defined: a class has no events")
     value = float(np.mean([auroc_of(ranking) for ranking in rankings]))
     return value, np.mean([auroc_influence(ranking) for ranking in rankings], axis=0)
+
+
+def _mean(scores: Scores, metric: str) -> tuple[float, NDArray[np.float64]]:
+    """Accuracy, or mean of -log p of the true class, with its influences [N]."""
+    predictions = check_predictions(scores.logits, scores.labels, scores.weights)
+    rows = np.arange(len(scores))
+    if metric == "acc":
+        each = (np.argmax(scores.logits, axis=1) == scores.labels).astype(np.float64)
+    else:
+        each = -log_softmax(scores.logits)[rows, scores.labels]
+    weights = predictions.weights
+    value = float((weights * each).sum() / weights.sum())
+    return value, weights * (each - value) / weights.sum()

@@ -27,7 +27,7 @@ def signed(value: float, sigma: float) -> str:
     '+0.0123 ± 0.0045'
     """
     text = with_uncertainty(value, sigma)
-    return text if value < 0 else f"+{text}"
+    return text if value < 0 or text == "–" else f"+{text}"
 
 
 def p_text(value: float) -> str:

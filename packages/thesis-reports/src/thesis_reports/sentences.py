@@ -90,7 +90,7 @@ def lead_text(lead: Difference | None) -> str:
 def _ahead(lead: Difference | None) -> str:
     if lead is None:
         return "ahead of the next by a difference whose uncertainty is unknown (one seed each)"
-    if abs(lead.value) < 2 * lead.uncertainty:
+    if not lead.is_clear:
         return f"not clearly ahead of the next: {lead_text(lead)}"
     return f"ahead of the next by {lead_text(lead)}"
 

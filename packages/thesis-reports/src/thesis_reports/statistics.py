@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 
 
 @dataclass(frozen=True)
@@ -20,11 +21,29 @@ class Spread:
 
 @dataclass(frozen=True)
 class Difference:
-    """How far one thing is ahead of another, and what that was judged from."""
+    """How far one thing is ahead of another, and what that was judged from.
+
+    Attributes
+    ----------
+    value, uncertainty
+        With the standard error.
+    basis
+        What it was judged from, in words.
+    degrees
+        Of freedom of the uncertainty: of two seeds a side there are few.
+    """
 
     value: float
     uncertainty: float
     basis: str
+    degrees: float = math.inf
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether chance gives as much in fewer than one case of twenty (Student's t)."""
+        if not self.uncertainty > 0:
+            return False
+        return bool(2 * stats.t.sf(abs(self.value) / self.uncertainty, self.degrees) < 0.05)
 
 
 def spread(values: ArrayLike) -> Spread:
@@ -45,8 +64,11 @@ def difference_of_means(first: Spread, second: Spread) -> Difference | None:
     """First minus second with its standard error (Welch); None below two values on a side."""
     if min(first.n, second.n) < 2:
         return None
-    error = math.sqrt(first.sd**2 / first.n + second.sd**2 / second.n)
-    return Difference(first.mean - second.mean, error, f"{first.n} and {second.n} seeds")
+    parts = [one.sd**2 / one.n for one in (first, second)]
+    below = sum(part**2 / (one.n - 1) for part, one in zip(parts, (first, second), strict=True))
+    degrees = sum(parts) ** 2 / below if below > 0 else math.inf
+    basis = f"{first.n} and {second.n} seeds"
+    return Difference(first.mean - second.mean, math.sqrt(sum(parts)), basis, degrees)
 
 
 def efficiency_band(efficiency: np.ndarray, n_effective: float) -> tuple[np.ndarray, np.ndarray]:
@@ -68,3 +90,28 @@ def efficiency_band(efficiency: np.ndarray, n_effective: float) -> tuple[np.ndar
     variance = np.clip(efficiency * (1 - efficiency), 0, None) / n_effective
     half = np.sqrt(variance + 0.25 / n_effective**2) / (1 + 1 / n_effective)
     return centre - half, centre + half
+
+
+def cut_scatter(
+    signal_efficiency: NDArray[np.float64],
+    background_efficiency: NDArray[np.float64],
+    n_signal: float,
+) -> NDArray[np.float64]:
+    """Standard deviation of ε_B that the cut brings in, a quantile of so many signal events.
+
+    Parameters
+    ----------
+    signal_efficiency, background_efficiency : [N], a ROC curve with increasing ε_S
+    n_signal : effective number of signal events
+
+    Returns
+    -------
+    ndarray
+        [N], beside what the passing background events scatter by themselves.
+    """
+    step = np.sqrt(signal_efficiency * (1 - signal_efficiency) / n_signal)
+    ends = [
+        np.interp(signal_efficiency + sign * step, signal_efficiency, background_efficiency)
+        for sign in (1, -1)
+    ]
+    return (ends[0] - ends[1]) / 2

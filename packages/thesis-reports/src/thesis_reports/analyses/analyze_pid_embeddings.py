@@ -1,7 +1,8 @@
 """What did the embedding of object ids learn?
 
 Vectors start at random, and random directions have cosines too: about 1/√d. So what the cosines
-are is told beside what chance gives, and beside what training changed in them.
+are is told beside what chance gives, and beside what training changed in them. The first file is
+written after the first epoch: what that epoch changed can't be seen.
 """
 
 from __future__ import annotations
@@ -81,8 +82,8 @@ def run_report(cfg: Mapping[str, Any] | DictConfig) -> None:
             report.reasons("Runs without an embedding to look at", left_out)
         if start_alike(groups):
             report.note(
-                "Runs of different settings with the same seed began with the same vectors: that "
-                "their cosines agree is no evidence."
+                "Runs of different settings with the same seed had nearly the same vectors after "
+                "the first epoch, for they began alike: that their cosines agree is no evidence."
             )
         if groups:
             label = next(iter(by_label))
@@ -132,14 +133,15 @@ def _what_changed(pairs: Sequence[Pair], group: Sequence[Embedding]) -> str:
     angle = spread([geometry.turned(one.first, one.vectors) for one in group])
     most = max(pairs, key=lambda pair: abs(pair.change.mean))
     closer = "closer together" if most.change.mean > 0 else "further apart"
-    text = f"From the first epoch to the best the vectors turned by {short(angle, 2)}° in the mean"
+    text = f"From after the first epoch to the best the vectors turned by {short(angle, 2)}° in "
+    text += "the mean"
     text += f"; no pair changed more than {most.name}, {closer} by "
     text += f"{short(Spread(abs(most.change.mean), most.change.sd, most.change.n), 2)}."
     leptons = spread([np.mean([one.change[pair] for pair in LEPTONS]) for one in group])
     text += f" The six pairs of leptons changed by {short(leptons, 2)} in their mean."
     if angle.mean < 15:
-        text += " So the cosines are mostly those that the vectors began with, and say little of "
-        text += "what was learned."
+        text += " So the cosines are mostly those that the vectors had after the first epoch, and "
+        text += "say little of what was learned later; what the first epoch did is not on file."
     return text
 
 
@@ -152,7 +154,9 @@ def _add_key_numbers(
     n_found = sum(pair.is_found for pair in pairs)
     report.key_number("beyond chance", f"{n_found} of {len(pairs)}", "pairs, Holm's correction")
     angle = spread([geometry.turned(one.first, one.vectors) for one in group])
-    report.key_number("turned", f"{short(angle, 2)}°", "since the first epoch, mean of all kinds")
+    report.key_number(
+        "turned", f"{short(angle, 2)}°", "since after the first epoch, mean of all kinds"
+    )
 
 
 def _table(pairs: Sequence[Pair], by_label: Mapping[str, Sequence[Embedding]]) -> Table:
@@ -177,7 +181,7 @@ def _table(pairs: Sequence[Pair], by_label: Mapping[str, Sequence[Embedding]]) -
             "change",
             [pair.change.mean for pair in pairs],
             texts=[short(pair.change) for pair in pairs],
-            hint="of the cosine since the first epoch, mean ± standard deviation over seeds",
+            hint="of the cosine since after the first epoch, mean ± standard deviation over seeds",
         ),
     ]
     return Table(

@@ -151,12 +151,13 @@ def _what_is_separated(probed: Sequence[SettingProbes], found: Survey) -> str:
         text = f"A linear probe of the embeddings{where} tells the processes of test events apart "
         text += f"with a macro AUROC of {with_both(group, ' (seeds)', ' (events)')}"
         if AREA in found.baseline:
-            more, error = gain(group, found, AREA)
+            more = gain(group, found, AREA)
             base = found.baseline[AREA].value
             text += f"; the same probe of {variables_text(found)} alone reaches {number(base, 3)}, "
-            text += f"a difference of {_signed(more, error)}"
-            if abs(more) < 2 * error:
-                text += ", which chance explains"
+            text += f"a difference of {_signed(more.value, more.error)}"
+            if np.isfinite(more.p_value):
+                text += f" ({_p_text(more.p_value)})"
+                text += "" if more.is_found else ", which chance explains"
         text += "."
     size = len(first.runs[0].shares)
     text += f" Their variance fills {number(first.dimension.mean, 3)} of {size} dimensions."
@@ -241,6 +242,10 @@ def _add_reasons(
             "That a probe learned from these validation events and no others is not counted in "
             "its uncertainty."
         )
+
+
+def _p_text(value: float) -> str:
+    return f"p = {value:.2g}" if value >= 1e-4 else "p < 0.0001"
 
 
 def _signed(value: float, error: float) -> str:

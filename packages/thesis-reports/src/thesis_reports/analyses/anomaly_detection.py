@@ -119,9 +119,10 @@ def _what_finds(
     if gain is None:
         return f"{text}."
     ahead = with_uncertainty(gain.value, gain.uncertainty)
-    if not abs(gain.value) > 2 * gain.uncertainty:  # also where that is unknown
+    if not gain.is_clear:  # also where the uncertainty is unknown
         return f"{text}: a difference of {ahead}, which may be chance."
-    return f"{text}: the model {'adds' if gain.value > 0 else 'loses'} {ahead.lstrip('−')}."
+    text += f": the model {'adds' if gain.value > 0 else 'loses'} {ahead.lstrip('−')}"
+    return f"{text}." if best.test.n > 1 else f"{text} (one run: what seeds do is not known)."
 
 
 def _add_key_numbers(

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from thesis_facts.errors import ConfigError
 from thesis_reports.aggregation import group_by_seed
-from thesis_reports.comparison import Comparison, Group, compare_with
+from thesis_reports.comparison import Comparison, Group, chance_in, compare_with
 from thesis_reports.comparison_figures import add_differences, add_grid, add_groups, add_times
 from thesis_reports.config import ReportConfig, Section, Strings, read_config
 from thesis_reports.groups import AxisGroup, Judged, group_by_axes, judge
@@ -109,7 +109,7 @@ def run_report(cfg: Mapping[str, Any] | DictConfig) -> None:
         quantity = f"{asked.split} {metric.label}"
         if base is not None:
             add_groups(report, judged.groups, metric, quantity)
-            add_differences(report, rows, base, quantity)
+            add_differences(report, rows, base, quantity, with_events=judged.n_events > 0)
             if len(asked.axes) == 2:
                 add_grid(report, axis_groups, judged.groups, metric, quantity)
         add_times(report, axis_groups, metric)
@@ -174,12 +174,12 @@ def _what_differs(rows: Sequence[Comparison], base: Group, metric: Metric, split
         text = f"{where} nothing is known of chance in {metric.label}: one run each, no scores."
     elif not found:
         text = f"{where} none of {counted(len(rows), 'group')} differs from {base.name} in "
-        text += f"{metric.label} by more than chance."
+        text += f"{metric.label} by more than {chance_in(rows)}."
     else:
-        named = "; ".join(f"{row.name} by {signed(row.difference, row.error)}" for row in found[:4])
+        named = [f"{row.name} by {signed(row.difference, row.error)}" for row in found[:4]]
         more = f" and {len(found) - 4} more" if len(found) > 4 else ""
         text = f"{where} {len(found)} of {counted(len(rows), 'group')} differ from {base.name} in "
-        text += f"{metric.label} by more than chance: {named}{more}."
+        text += f"{metric.label} by more than {chance_in(rows)}: {'; '.join(named)}{more}."
     return f"{text} {could}" if reach else text
 
 
@@ -225,7 +225,11 @@ def _table(
         )
     columns += [
         Column("minus base", missing + [row.difference for row in rows], _plus),
-        Column("± events", missing + [row.event_error for row in rows], lambda v: number(v, 2)),
+        Column(
+            "± events",
+            missing + [row.event_error if judged.n_events else None for row in rows],
+            lambda v: number(v, 2),
+        ),
         Column("± seeds", missing + [row.seed_error for row in rows], lambda v: number(v, 2)),
         Column("p", missing + [row.p_value for row in rows], p_text),
         Column(

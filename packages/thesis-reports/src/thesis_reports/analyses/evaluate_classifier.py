@@ -184,14 +184,14 @@ def _how_good(models: Sequence[Model], events: Events, judging: Judging) -> str:
     key = rejection_key(WORKING_POINT)
     rejection = best.over_runs(key)
     if np.isfinite(rejection.mean):
-        kept = with_uncertainty(rejection.mean, best.event_error(key))
+        kept = with_uncertainty(rejection.mean, best.error(key))
         text += f", and keeps one background event in {kept} at ε_S = {WORKING_POINT:g}"
     else:
         text += f", and keeps less than one background event in {number(best.lower_limit(key), 3)}"
         text += f" (95 %) at ε_S = {WORKING_POINT:g}"
     asimov = best.over_runs("asimov")
     if np.isfinite(asimov.mean):
-        expected = with_uncertainty(asimov.mean, best.event_error("asimov"))
+        expected = with_uncertainty(asimov.mean, best.error("asimov"))
         text += f". Expected significance: {expected} (Asimov; {rates(judging)})"
     return f"{text}."
 

@@ -16,8 +16,11 @@ from pydantic import Field
 
 from thesis_facts.errors import ConfigError
 from thesis_reports.aggregation import group_by_seed
-from thesis_reports.comparison import Comparison
 from thesis_reports.config import ReportConfig, Section, read_config
+from thesis_reports.interpretability.attention_differences import (
+    SignalDifferences,
+    signal_differences,
+)
 from thesis_reports.interpretability.attention_illustrations import (
     add_by_kind,
     add_entropy,
@@ -25,14 +28,13 @@ from thesis_reports.interpretability.attention_illustrations import (
     add_lambda,
     add_pooled,
     add_signal,
+    clearly_off,
     difference_text,
-    look_text,
     short,
     signed,
 )
 from thesis_reports.interpretability.attention_runs import (
     SettingAttention,
-    attention_differences,
     by_setting,
     gate_label,
     layer_label,
@@ -52,7 +54,7 @@ from thesis_reports.thresholds import times_to_thresholds
 
 FIGURES = ("by_kind", "by_layer", "entropy", "pooled", "gates", "lambda", "signal")
 
-_MOST_NAMED = 3
+_AT_EQUAL = "at equal number of tokens"
 _SUMMED = {
     "jets": ("jet",),
     "b-jets": ("b-jet",),
@@ -92,7 +94,7 @@ def run_report(cfg: Mapping[str, Any] | DictConfig) -> None:
         groups = by_setting(settings, found, report.runs, metric, fewest)
         signals = [_signal(config.attention.signal, group, report) for group in groups]
         differences = [
-            attention_differences(group, signal[0]) if signal else []
+            signal_differences(group, signal[0]) if signal else SignalDifferences()
             for group, signal in zip(groups, signals, strict=True)
         ]
         signal = signals[0][1] if signals and signals[0] else None
@@ -134,9 +136,7 @@ def run_report(cfg: Mapping[str, Any] | DictConfig) -> None:
             question=report.question,
             answer=report.answer,
             signal=signal,
-            settings=[
-                _finding(group, rows) for group, rows in zip(groups, differences, strict=True)
-            ],
+            settings=[_finding(group, one) for group, one in zip(groups, differences, strict=True)],
             left_out=[{"run_dir": run, "reason": reason} for run, reason in left_out],
         )
 
@@ -160,45 +160,31 @@ def _signal(wanted: str | None, group: SettingAttention, report: Report) -> tupl
 
 def _answer(
     groups: Sequence[SettingAttention],
-    differences: Sequence[Sequence[Comparison]],
+    differences: Sequence[SignalDifferences],
     signal: str | None,
 ) -> str:
     if not groups:
         return "No run has maps of its attention that were written while it trained."
     group = groups[0]
-    looks = group.looks()
-    clear = [look for look in looks if look.is_clear]
     n_seeds = counted(len(group.runs), "seed")
     who = f"With {group.label} (best on validation, {n_seeds})"
     who = who if len(groups) > 1 else f"Over {n_seeds}"
     text = f"{who} attention has {short(group.mean_entropy())} of the entropy of uniform attention."
-    if not clear:
-        text += " No pair of kinds is clearly off what uniform attention would give."
-    else:
-        above = [look for look in clear if look.ratio.mean > 1][:_MOST_NAMED]
-        below = [look for look in clear if look.ratio.mean < 1][-_MOST_NAMED:][::-1]
-        text += f" {len(clear)} of {counted(len(looks), 'pair')} of kinds are clearly off it"
-        if above:
-            text += f"; most looked at: {'; '.join(look_text(look) for look in above)}"
-        if below:
-            text += f"; least: {'; '.join(look_text(look) for look in below)}"
-        text += " (1 is uniform)."
-    row = _of_b_jets(differences[0])
+    looks = group.looks()
+    if looks:
+        text += f" {clearly_off(looks)}"
+    row = differences[0].of("b-jet")
     if row is not None and signal is not None:
         verdict = "differs" if row.is_found else "does not differ clearly"
-        text += f" What b-jets get {verdict} between {signal} and other events: "
+        text += f" What b-jets get {verdict} between {signal} and other events {_AT_EQUAL}: "
         text += f"{difference_text(row)}."
     return text
-
-
-def _of_b_jets(rows: Sequence[Comparison]) -> Comparison | None:
-    return next((row for row in rows if row.name == "b-jet"), None)
 
 
 def _add_key_numbers(
     report: Report,
     groups: Sequence[SettingAttention],
-    rows: Sequence[Comparison],
+    differences: SignalDifferences,
     signal: str | None,
 ) -> None:
     group = groups[0]
@@ -206,14 +192,15 @@ def _add_key_numbers(
     n_events = len(group.runs[0].attention.label)
     report.key_number("runs", f"{n_runs}", f"{n_events:,} validation events each")
     report.key_number("to b-jets", short(group.received("b-jet")), "all tokens; 1 is uniform")
-    row = _of_b_jets(rows)
+    row = differences.of("b-jet")
     if row is not None:
-        report.key_number(f"in {signal} events", signed(row), "to b-jets, minus other events")
+        note = f"to b-jets, minus other events, {_AT_EQUAL}"
+        report.key_number(f"in {signal} events", signed(row), note)
 
 
 def _table(
     groups: Sequence[SettingAttention],
-    differences: Sequence[Sequence[Comparison]],
+    differences: Sequence[SignalDifferences],
     signal: str | None,
 ) -> Table:
     def column(label: str, spreads: Sequence[Spread], hint: str = "") -> Column:
@@ -229,14 +216,14 @@ def _table(
         received = [group.received_by(keys) for group in groups]
         if any(np.isfinite(one.mean) for one in received):
             columns.append(column(f"to {label}", received, f"mean of {', '.join(keys)}"))
-    b_jets = [_of_b_jets(rows) for rows in differences]
+    b_jets = [one.of("b-jet") for one in differences]
     if any(b_jets):
         columns += [
             Column(
                 f"b-jets in {signal}",
                 [row.difference if row else None for row in b_jets],
                 texts=[signed(row) if row else "–" for row in b_jets],
-                hint="what b-jets get, minus that in other events; ± events and seeds",
+                hint=f"what b-jets get, minus in other events, {_AT_EQUAL}; ± events and seeds",
             ),
             Column(
                 "p (Holm)",
@@ -270,7 +257,7 @@ def _add_notes(report: Report, group: SettingAttention) -> None:
         report.note(f"{group.label} has a single run: what seeds do is not counted.")
 
 
-def _finding(group: SettingAttention, rows: Sequence[Comparison]) -> dict[str, Any]:
+def _finding(group: SettingAttention, differences: SignalDifferences) -> dict[str, Any]:
     """The numbers of a setting."""
     received = {key: group.received(key) for key in LOOKED_AT}
     return {
@@ -283,7 +270,19 @@ def _finding(group: SettingAttention, rows: Sequence[Comparison]) -> dict[str, A
         "errors": group.errors.tolist(),
         "entropy": asdict(group.mean_entropy()),
         "received": {key: asdict(one) for key, one in received.items() if one.n},
-        "differences": [asdict(row) for row in rows],
+        "looks": [
+            {
+                "query": look.query,
+                "key": look.key,
+                "ratio": look.ratio.mean,
+                "error": look.error,
+                "p_holm": look.p_holm,
+            }
+            for look in group.looks()
+        ],
+        "differences": [asdict(row) for row in differences.rows],
+        "unadjusted_differences": [asdict(row) for row in differences.unadjusted],
+        "mean_tokens": dict(zip(("signal", "others"), differences.n_tokens, strict=True)),
         "gates": _last(group, "gates", gate_label),
         "lambdas": _last(group, "lambdas", layer_label),
         "runs": [{"name": one.name, "epoch": one.epoch + 1} for one in group.runs],

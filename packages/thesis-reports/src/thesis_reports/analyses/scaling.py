@@ -1,12 +1,13 @@
 """What does quality cost? Errors against size, operations, time and training events.
 
-The front of settings that none beats in cost and quality is chosen on validation; what they reach
-is judged on the test split. A power law is fitted where there are sizes enough, and the page says
-where the points don't support one.
+The front of settings that none beats in cost and quality is chosen on validation, where costs
+within their scatter over runs are equal; what they reach is judged on the test split. A power law
+is fitted where there are sizes enough, and the page says where the points don't support one.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Literal
@@ -28,7 +29,7 @@ from thesis_reports.costs.tables import (
     runs_of,
     settings_table,
 )
-from thesis_reports.figures.cost_curve import cost_curve_data, draw_cost_curve
+from thesis_reports.figures.cost_curve import CostPoint, cost_curve_data, draw_cost_curve
 from thesis_reports.groups import AxisGroup, Judged, judge
 from thesis_reports.overview import runs_overview
 from thesis_reports.ranking import Metric, choose_metric
@@ -150,7 +151,7 @@ def _what_it_costs(main: CostResult | None, judged: Judged, metric: Metric, spli
     if main.law is not None and not main.objection:
         text = f"{quantity} follows {cost} to the power {power_text(main.law)} "
         law = main.law
-        text += f"(68 % over seeds: {number(-law.high, 3)} to {number(-law.low, 3)}; χ²/ndf = "
+        text += f"(68 % over runs: {number(-law.high, 3)} to {number(-law.low, 3)}; χ²/ndf = "
         text += f"{fit_text(law)}, p = {law.p_value:.2g})."
     else:
         text = f"The points do not support a power law of {quantity} in {cost}: {main.objection}."
@@ -162,17 +163,31 @@ def _step_text(result: CostResult, metric: Metric) -> str:
     if result.step is None:
         if not front:
             return "Nothing is known of validation to choose by."
-        return f"No setting does better on validation than the cheapest, {front[0].label}."
+        cheap = _cheapest_text(result, front[0])
+        return f"No setting does better on validation than the cheapest, {cheap}."
     cheap, best = front[0], front[-1]
     factor = best.cost / cheap.cost
     step = result.step
-    text = f"From the cheapest, {cheap.label}, to the best on validation, {best.label}, "
-    text += f"{result.cost.noun}: × {number(factor, 3)}; {metric.label}: "
+    text = f"From the cheapest, {_cheapest_text(result, cheap)}, to the best on validation, "
+    text += (
+        f"{best.label}, {result.cost.noun}: × {_factor_text(factor, cheap, best)}; {metric.label}: "
+    )
     text += f"{_signed(step.difference, step.error)}"
     if not np.isfinite(step.p_holm):
         return f"{text}, whose chance is unknown."
     p_value = f"p = {step.p_holm:.2g}" if step.p_holm >= 1e-4 else "p < 0.0001"
     return f"{text} ({p_value}, corrected for the choice)."
+
+
+def _cheapest_text(result: CostResult, cheap: CostPoint) -> str:
+    """The cheapest of the front: where costs scatter, the mean of another may be below."""
+    least = result.points[-1 if result.cost.more_is_better else 0]
+    return cheap.label if cheap is least else f"{cheap.label} (as {least.label} within the scatter)"
+
+
+def _factor_text(factor: float, cheap: CostPoint, best: CostPoint) -> str:
+    error = factor * math.hypot(cheap.cost_error, best.cost_error)
+    return with_uncertainty(factor, error) if error > 0 else number(factor, 3)
 
 
 def _add_key_numbers(report: Report, judged: Judged, main: CostResult | None) -> None:
@@ -186,7 +201,7 @@ def _add_key_numbers(report: Report, judged: Judged, main: CostResult | None) ->
     report.key_number("range of cost", f"× {number(high / low, 3)}", main.cost.label)
     report.key_number("on the front", f"{len(main.front)}", f"by {main.cost.label}")
     if main.law is not None and not main.objection:
-        report.key_number("exponent", power_text(main.law), "seeds and events")
+        report.key_number("exponent", power_text(main.law), "runs and events")
 
 
 def _add_reasons(report: Report, facts: CostFacts, judged: Judged, by_val: Judged) -> None:
@@ -210,8 +225,17 @@ def _add_notes(
         )
     if judged.groups and all(len(group.values) < 2 for group in judged.groups):
         report.note("No setting has two runs: what seeds do is not counted.")
-    if any(result.law is not None and result.cost.is_timed for result in results):
-        report.note("Times were measured once a run, and laws in them take them as exact.")
+    timed = [result for result in results if result.cost.is_timed and not result.not_drawn]
+    if any(result.scatters for result in timed):
+        report.note(
+            "Times were measured once a run. Their scatter over the runs of a setting is taken "
+            "into account, in laws and on fronts, as independent of that of the error; a machine "
+            "that was slower throughout a setting's runs can't be told from a slower setting."
+        )
+    elif timed:
+        report.note(
+            "No setting has two runs that were timed apart: fronts and laws take times as exact."
+        )
 
 
 def _add_figure(
@@ -229,6 +253,10 @@ def _add_figure(
     )
     caption = f"{quantity} against {cost}; points are settings, mean ± standard deviation over "
     caption += f"runs (grey). On the front by validation (diamonds): {front or 'none'}."
+    if result.scatters:
+        largest = max(point.cost_error for point in result.points)
+        caption += f" The cost of a setting is known to {100 * largest:.2g} % or better: costs "
+        caption += "within their combined standard error count as equal."
     if result.law is not None:
         caption += f" Power {power_text(result.law)}, χ²/ndf = {fit_text(result.law)}"
         caption += f"; no law: {result.objection}." if result.objection else "."

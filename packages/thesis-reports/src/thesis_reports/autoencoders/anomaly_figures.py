@@ -25,7 +25,7 @@ def add_scores(report: Report, finders: Sequence[Finder], signal: str) -> None:
     ]
     caption = f"Test AUROC of {signal} for each score, in the order of the validation split. "
     caption += f"First: {finders[0].label} with {number(finders[0].test.mean)}. 0.5 is chance; "
-    caption += f"events leave each uncertain by about {number(finders[0].event_error, 2)}."
+    caption += f"events leave the first uncertain by {number(finders[0].event_error, 2)}."
     report.figure(
         "scores",
         "Scores",

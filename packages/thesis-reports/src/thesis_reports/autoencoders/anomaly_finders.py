@@ -179,9 +179,10 @@ def gain_of(
     values = spread([gain.value for gain in gains])
     of_seeds = values.sd / np.sqrt(values.n) if values.n > 1 else 0.0
     error = float(np.hypot(gains[0].uncertainty, of_seeds))
-    return Difference(
-        values.mean, error, f"paired, the same test events, {counted(len(gains), 'run')}"
-    )
+    basis = f"paired, the same test events, {counted(len(gains), 'run')}"
+    # Satterthwaite: what events do is known well, what seeds do from few of them
+    degrees = (values.n - 1) * (error / of_seeds) ** 4 if of_seeds > 0 else np.inf
+    return Difference(values.mean, error, basis, float(degrees))
 
 
 def _signal_and_background(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from thesis_reports.autoencoders.tokenizers import Tokenizer
-from thesis_reports.comparison import Comparison
+from thesis_reports.comparison import Comparison, chance_in
 from thesis_reports.rounding import number, with_uncertainty
 from thesis_reports.sentences import spread_text
 from thesis_reports.statistics import spread
@@ -50,7 +50,7 @@ def what_is_kept(
             f"{row.name} by {with_uncertainty(row.difference, row.error)}" for row in equal[:4]
         )
         more = f" and {len(equal) - 4} more" if len(equal) > 4 else ""
-        text += f" Not told from it by more than chance: {named}{more}."
+        text += f" Not told from it by more than {chance_in(equal)}: {named}{more}."
     if vq is None:
         return f"{text} No run has a codebook."
     if vq is not best:

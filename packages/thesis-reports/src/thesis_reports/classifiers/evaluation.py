@@ -15,7 +15,7 @@ from thesis_facts.errors import ThesisError
 from thesis_facts.metrics import effective_events, log_odds, roc_curve
 from thesis_reports.figures.roc import RocLine
 from thesis_reports.scores import ScoreSource
-from thesis_reports.statistics import Difference, efficiency_band
+from thesis_reports.statistics import Difference, cut_scatter, efficiency_band
 
 WORKING_POINTS = (0.3, 0.5, 0.7)
 _TEST_COLUMN = re.compile(r"metric_(.+)_test")
@@ -126,6 +126,9 @@ def _roc_line(scores: Scores, which: int, label: str, result: Evaluation, suffix
     n_background = effective_events(weights[~is_signal])
     known = background * n_background >= _FEWEST_EVENTS
     lower, upper = efficiency_band(background[known], n_background)
+    of_cut = cut_scatter(efficiency, background, effective_events(weights[is_signal]))[known]
+    lower = np.maximum(background[known] - np.hypot(background[known] - lower, of_cut), 0)
+    upper = background[known] + np.hypot(upper - background[known], of_cut)
     points = [
         (point, *result.estimate(f"rejection_at_{point:g}{suffix}")) for point in WORKING_POINTS
     ]

@@ -240,7 +240,7 @@ def _add_densities(
 
 
 def _where(events: Events, judging: Judging) -> str:
-    split = {"val": "Validation", "test": "Test"}[judging.split]
+    split = {"train": "Training", "val": "Validation", "test": "Test"}[judging.split]
     weighted = ", weighted" if events.weighted else ""
     return f"{split} split, {len(events):,} events{weighted}"
 

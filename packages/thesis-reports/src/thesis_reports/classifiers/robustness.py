@@ -83,7 +83,7 @@ def add_robustness(
     worst = min(changes, key=lambda one: one.difference)
     caption = f"Change of the {judging.split} AUROC where events are corrupted before they are "
     caption += "scored, ± events (the same ones, so most of their chance cancels) and seeds. "
-    caption += f"Largest loss: {worst.model} with {worst.corruption}, "
+    caption += f"Lowest: {worst.model} with {worst.corruption}, "
     caption += f"{signed(worst.difference, worst.error)}."
     names = ("model", "corruption")
     report.figure(
@@ -126,5 +126,6 @@ def _summed_up(
     group = Group.of(model, found)
     n = len(found)
     seeds = math.sqrt(group.seed_squares / group.degrees / n) if n > 1 else math.nan
-    events = math.sqrt(max(float(group.deviation @ group.deviation), 0.0))
+    shared = float(group.deviation @ group.deviation) - group.own_event_variance
+    events = math.sqrt(max(shared, 0.0))
     return Change(model, corruption, group.mean, events, seeds, n)

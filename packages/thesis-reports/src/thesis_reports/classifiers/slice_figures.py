@@ -57,7 +57,8 @@ def add_slices(report: Report, models: Sequence[Model], events: Events, judging:
             variable = _SHORT[name] + _UNIT.get(name, "")
             parts.append(found.assign(model=model.label, variable=variable))
     data = pd.concat(parts, ignore_index=True)
-    data["error"] = np.hypot(data["event_error"], data["seed_sd"].fillna(0))
+    n_runs = data["model"].map({model.label: len(model.runs) for model in models})
+    data["error"] = np.hypot(data["event_error"], data["seed_sd"].fillna(0) / np.sqrt(n_runs))
     best = data[(data["model"] == models[0].label) & data["auroc"].notna()]
     if not len(best):
         reason = f"No slice holds {FEWEST_OF_CLASS:g} events of both classes."
@@ -67,7 +68,9 @@ def add_slices(report: Report, models: Sequence[Model], events: Events, judging:
     caption = f"AUROC of {events.signal_name} among the events of each slice, {judging.split} "
     caption += f"split. {models[0].label}: from {_told(low)} to {_told(high)}; all events "
     caption += f"{number(models[0].over_runs('auroc').mean)}. "
-    caption += "Means over runs; bars are one standard deviation, events and seeds together."
+    caption += (
+        "Means over runs; bars are one standard deviation of the mean, events and seeds together."
+    )
     empty = data[(data["model"] == models[0].label) & data["auroc"].isna()]
     if len(empty):
         which = ", ".join(f"{one.variable} {one.slice}" for one in empty.itertuples())

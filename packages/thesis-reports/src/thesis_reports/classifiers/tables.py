@@ -10,9 +10,9 @@ import numpy as np
 from thesis_reports.classifiers.comparison import MetricComparison
 from thesis_reports.classifiers.models import Model
 from thesis_reports.classifiers.runs import rejection_key
-from thesis_reports.comparison import Comparison
+from thesis_reports.comparison import Comparison, chance_in
 from thesis_reports.page.content import Column, Table
-from thesis_reports.rounding import number, with_uncertainty
+from thesis_reports.rounding import number, p_text, signed, with_uncertainty
 
 _BOTH = "mean ± standard deviation over runs ± chance in the events of one run"
 
@@ -143,7 +143,7 @@ def differences_table(found: Sequence[MetricComparison], base: str, n_replicates
             "p (Holm)",
             [row.p_holm for _, row in rows],
             p_text,
-            hint="corrected for all models and metrics of this table",
+            hint="corrected for all pairs of models, one of which was chosen, in all metrics",
         ),
         Column(
             "could be found",
@@ -171,35 +171,23 @@ def what_differs(found: Sequence[MetricComparison], base: str, n_others: int) ->
         return "The models could not be compared."
     stand = [(one, row) for one in found for row in one.rows if row.is_found]
     labels = _listed([one.label for one in found])
+    chance = chance_in([row for one in found for row in one.rows])
     if not any(np.isfinite(row.p_value) for one in found for row in one.rows):
         text = f"Nothing is known of chance in {labels}."
     elif not stand:
         whom = "the other model" if n_others == 1 else f"any of the {n_others} others"
-        text = f"In {labels} nothing tells it from {whom} by more than chance."
+        text = f"In {labels} nothing tells it from {whom} by more than {chance}."
     else:
         names = list(dict.fromkeys(row.name for _, row in stand))
         who = f"{len(names)} of {n_others} others differ{'s' if len(names) == 1 else ''}"
         text = f"{'The other model differs' if n_others == 1 else who} from {base} by more than "
-        text += f"chance: {'; '.join(_told(one, row) for one, row in stand[:4])}"
+        text += f"{chance}: {'; '.join(_told(one, row) for one, row in stand[:4])}"
         text += f" and {len(stand) - 4} more." if len(stand) > 4 else "."
     reach = [row.detectable for row in found[0].rows if np.isfinite(row.detectable)]
     if reach:
         text += f" A difference of {number(float(np.median(reach)), 2)} in {found[0].label} would "
         text += "have been found in four cases of five, before correction."
     return text
-
-
-def signed(value: float, error: float) -> str:
-    """A difference with its sign and its error."""
-    text = with_uncertainty(value, error)
-    return text if value < 0 or text == "–" else f"+{text}"
-
-
-def p_text(value: float) -> str:
-    """A probability as a page shows it."""
-    if not np.isfinite(value):
-        return "–"
-    return "< 0.0001" if value < 1e-4 else f"{value:.2g}"
 
 
 def _told(one: MetricComparison, row: Comparison) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from thesis_reports.aggregation import Setting
 from thesis_reports.comparison import Comparison, Group, compare_with
 from thesis_reports.costs.measured import Cost, CostFacts, on_the_front
 from thesis_reports.costs.power_law import PowerLaw, fit_power_law, why_no_fit
+from thesis_reports.costs.scatter import sizes_of
 from thesis_reports.figures.cost_curve import CostPoint
 from thesis_reports.groups import Judged
 from thesis_reports.ranking import Metric
@@ -51,6 +53,11 @@ class CostResult:
         """Points that no other beats in both, on validation."""
         return [point for point in self.points if point.is_on_front]
 
+    @property
+    def scatters(self) -> bool:
+        """Whether the cost differs between runs of a setting."""
+        return any(point.cost_error > 0 for point in self.points)
+
     def finding(self) -> dict[str, Any]:
         """All numbers as plain data."""
         law = None
@@ -60,7 +67,12 @@ class CostResult:
             "cost": self.cost.name,
             "unit": self.cost.label,
             "points": [
-                {"setting": one.label, "cost": one.cost, "on_front": one.is_on_front}
+                {
+                    "setting": one.label,
+                    "cost": one.cost,
+                    "relative_error": one.cost_error,
+                    "on_front": one.is_on_front,
+                }
                 for one in self.points
             ],
             "law": law,
@@ -100,8 +112,13 @@ def compare_cost(
     sign = 1 if metric.higher_is_better else -1
     on_val = [label for label in known if label in chosen]
     way = -1 if cost.more_is_better else 1
+    of_runs = {s.label: facts.values(s.run_dirs, cost.name) for s in settings}
+    sizes = sizes_of([of_runs[label] for label in known])
+    errors = dict(zip(known, sizes.errors.tolist(), strict=True))
     front = on_the_front(
-        [way * costs[label].mean for label in on_val], [sign * chosen[label] for label in on_val]
+        [way * math.log(costs[label].mean) for label in on_val],
+        [sign * chosen[label] for label in on_val],
+        [errors[label] for label in on_val],
     )
     is_on_front = {on_val[which] for which in front}
     points = [
@@ -109,12 +126,18 @@ def compare_cost(
             label,
             costs[label].mean,
             costs[label].sd,
+            errors[label],
             errors_of(groups[label].values, metric),
             label in is_on_front,
         )
         for label in known
     ]
-    law, objection = _fit(points, [groups[label] for label in known])
+    law, objection = _fit(
+        [of_runs[label] for label in known],
+        points,
+        [groups[label] for label in known],
+        "times" if cost.is_timed else "costs",
+    )
     step = None
     if len(front) > 1:
         cheapest, best = (on_val[which] for which in (front[0], front[-1]))
@@ -134,10 +157,20 @@ def _why_not(known: Sequence[str], costs: Mapping[str, Spread]) -> str:
     return "All settings cost the same, within 5 %." if high < _ALIKE * low else ""
 
 
-def _fit(points: Sequence[CostPoint], groups: Sequence[Group]) -> tuple[PowerLaw | None, str]:
-    costs, errors = [point.cost for point in points], [point.values for point in points]
-    reason = why_no_fit(costs, errors)
+def _fit(
+    costs: Sequence[NDArray[np.float64]],
+    points: Sequence[CostPoint],
+    groups: Sequence[Group],
+    noun: str,
+) -> tuple[PowerLaw | None, str]:
+    errors = [point.values for point in points]
+    reason = why_no_fit(costs, errors, noun)
     if reason:
         return None, reason
-    law = fit_power_law(costs, errors, [group.deviation for group in groups])
+    law = fit_power_law(
+        costs,
+        errors,
+        [group.deviation for group in groups],
+        [group.own_event_variance for group in groups],
+    )
     return law, law.objection

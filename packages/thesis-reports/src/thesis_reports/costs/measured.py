@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from thesis_facts import read_evaluation
 from thesis_facts.errors import ConfigError, ThesisError
@@ -74,6 +77,11 @@ class CostFacts:
     machine: str
     left_out: list[tuple[str, str]]
 
+    def values(self, run_dirs: Iterable[str], name: str) -> NDArray[np.float64]:
+        """A cost [n] of the runs that tell it."""
+        known = [self.of_run.get(run, {}).get(name) for run in run_dirs]
+        return np.array([value for value in known if value is not None], dtype=float)
+
     def over(self, run_dirs: Iterable[str], name: str) -> Spread:
         """A cost over runs, mean ± standard deviation."""
         return spread([self.of_run.get(run, {}).get(name, float("nan")) for run in run_dirs])
@@ -137,17 +145,36 @@ def read_costs(runs: pd.DataFrame, batch_size: int) -> CostFacts:
     return CostFacts(of_run, sizes[0] if sizes else None, machine, left_out)
 
 
-def on_the_front(costs: Sequence[float], qualities: Sequence[float]) -> list[int]:
+def on_the_front(
+    costs: Sequence[float], qualities: Sequence[float], errors: Sequence[float] | None = None
+) -> list[int]:
     """Which of some points no other beats in both, small costs and large qualities, cheapest first.
+
+    Costs that differ by no more than their combined standard error are equal: of such points the
+    one with the largest quality is on the front.
+
+    Parameters
+    ----------
+    costs, qualities
+        Of each point.
+    errors
+        Standard errors of `costs`; None where these are exact.
 
     >>> on_the_front([1.0, 2.0, 3.0], [0.7, 0.6, 0.8])
     [0, 2]
+    >>> on_the_front([1.0, 1.1, 3.0], [0.7, 0.75, 0.8], [0.1, 0.1, 0.1])
+    [1, 2]
     """
+    errors = [0.0] * len(costs) if errors is None else errors
     front: list[int] = []
-    for which in sorted(range(len(costs)), key=lambda i: (costs[i], -qualities[i])):
-        if not front or qualities[which] > qualities[front[-1]]:
+    for which in sorted(range(len(costs)), key=lambda i: (-qualities[i], costs[i])):
+        # those on the front already are better, or as good and cheaper
+        if not any(
+            costs[other] - costs[which] <= math.hypot(errors[other], errors[which])
+            for other in front
+        ):
             front.append(which)
-    return front
+    return front[::-1]
 
 
 def _batch_sizes(costs: Iterable[Mapping[str, Any]]) -> list[int]:

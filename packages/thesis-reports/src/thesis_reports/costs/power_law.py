@@ -1,8 +1,10 @@
 """Whether y = a x^(-b) describes how an error falls with size, and how well b is known.
 
 The law is a straight line in logarithms. Seeds give the points their errors: their spread in
-log y, taken together over all sizes, for two or three seeds a size tell little by themselves. An
-offset c, as in a x^(-b) + c, is not fitted: so few points can't tell it from a smaller b.
+log y, taken together over all sizes, for two or three seeds a size tell little by themselves. Sizes
+that scatter too, as times do, move points along the line's slope: b² times the variance of log x
+adds to that of log y (effective variance; Orear, Am. J. Phys. 50 (1982) 912). An offset c, as in
+a x^(-b) + c, is not fitted: so few points can't tell it from a smaller b.
 """
 
 from __future__ import annotations
@@ -12,14 +14,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
+
+from thesis_reports.costs.scatter import Sizes, are_apart, numbered, sizes_of
 
 FEWEST_SIZES = 3
 SMALLEST_RANGE = 2.0  # largest over smallest size, below which a power can't be told from a line
 LEVEL = 0.05
-_SAME = 1.05  # sizes closer than this factor are one
 _N_RESAMPLED = 2000
+_MOST_ROUNDS = 50  # weights hang on the exponent, and that on the weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,15 +35,15 @@ class PowerLaw:
     log_scale, exponent
         ln a and b of y = a x^(-b).
     exponent_error
-        Standard deviation of b over seeds; NaN where no size has two.
+        Standard deviation of b over runs; NaN where no size has two.
     low, high
-        Central 68 % interval of b over seeds.
+        Central 68 % interval of b over runs.
     event_error
         What chance in the events, the same for all points, does to b; 0 where unknown.
     chi_square, degrees
-        Of the points about the line, with errors from seeds; NaN where these are unknown.
+        Of the points about the line, with errors from runs; NaN where these are unknown.
     p_value
-        That seeds alone scatter them as much.
+        That the scatter over runs, in error and in size, puts them as far off.
     resampled : [R, 2] log_scale and exponent with runs drawn anew within each point
     objection
         Why the points don't support a law; empty where they do.
@@ -59,9 +63,9 @@ class PowerLaw:
 
     @property
     def total_error(self) -> float:
-        """Of the exponent: seeds and events, where only one is known that one.
+        """Of the exponent: runs and events, where only one is known that one.
 
-        What seeds give is widened by √(χ²/ndf) where points scatter more than seeds explain, as the
+        What runs give is widened by √(χ²/ndf) where points scatter more than runs explain, as the
         Particle Data Group does with results that disagree.
         """
         scale = math.sqrt(max(self.chi_square / self.degrees, 1)) if self.chi_square > 0 else 1.0
@@ -73,39 +77,47 @@ class PowerLaw:
         return np.exp(self.log_scale - self.exponent * np.log(x))
 
     def band(self, x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Central 68 % of what seeds make of the line at sizes [P]; [P] each."""
+        """Central 68 % of what runs make of the line at sizes [P]; [P] each."""
         lines = self.resampled[:, :1] - self.resampled[:, 1:] * np.log(x)
         low, high = np.quantile(np.exp(lines), [0.16, 0.84], axis=0)
         return low, high
 
 
-def why_no_fit(x: Sequence[float], y: Sequence[NDArray[np.float64]]) -> str:
+def why_no_fit(
+    x: Sequence[ArrayLike], y: Sequence[NDArray[np.float64]], noun: str = "sizes"
+) -> str:
     """Why points can't be fitted at all; empty where they can.
 
     Parameters
     ----------
     x
-        Size of each point.
+        [n] sizes of the runs of each point, or the one that they share.
     y
         [n] errors of the runs of each point.
+    noun
+        What sizes are, in the plural.
     """
     if any((values <= 0).any() for values in y):
         return "an error is not positive"
-    n_sizes = len(np.unique(_sizes(np.asarray(x, dtype=float))))
+    sizes = sizes_of(x)
+    n_sizes = len(np.unique(numbered(sizes.means)))
     if n_sizes < FEWEST_SIZES:
         return f"{n_sizes} different sizes are too few for a law, which takes {FEWEST_SIZES}"
-    span = max(x) / min(x)
+    span = sizes.means.max() / sizes.means.min()
     if span < SMALLEST_RANGE:
         return f"the largest size is only {span:.2g} times the smallest"
+    if not are_apart(sizes):
+        return f"{noun} scatter more than the settings differ"
     return ""
 
 
 def fit_power_law(
-    x: Sequence[float],
+    x: Sequence[ArrayLike],
     y: Sequence[NDArray[np.float64]],
     deviations: Sequence[NDArray[np.float64]] | None = None,
+    own_event_variances: Sequence[float] | None = None,
 ) -> PowerLaw:
-    """Least squares in log-log; each point counts as its number of runs.
+    """Least squares in log-log; points count by their number of runs and the scatter of sizes.
 
     Parameters
     ----------
@@ -114,56 +126,105 @@ def fit_power_law(
     deviations
         [K] what chance in the events does to the mean of each point, in the same K ways; see
         `thesis_reports.comparison.Group`.
+    own_event_variances
+        Of each mean, what of that its runs do not share: their spread has it already.
     """
-    log_x = np.log(np.asarray(x, dtype=float))
+    sizes = sizes_of(x)
+    log_x = np.log(sizes.means)
     means = np.array([values.mean() for values in y])
     counts = np.array([len(values) for values in y])
-    solve = _solver(log_x, counts)
-    log_scale, slope = solve @ np.log(means)
     spread, freedom = _pooled_spread(y)
+    solve, variances = _converged(log_x, np.log(means), sizes, counts, spread)
+    log_scale, slope = solve @ np.log(means)
+    freedom = _joint_freedom(spread, freedom, slope, sizes, counts)
     residuals = np.log(means) - log_scale - slope * log_x
     degrees = len(means) - 2
     chi_square = p_value = math.nan
-    if spread > 0 and degrees > 0:
-        chi_square = float((counts * np.square(residuals)).sum() / spread**2)
+    is_known = bool(np.isfinite(variances).all() and variances.min() > 0)
+    if is_known and degrees > 0:
+        chi_square = float((np.square(residuals) / variances).sum())
         # the errors themselves are known from so few runs: Fisher's F in place of χ²
         p_value = float(stats.f.sf(chi_square / degrees, degrees, freedom))
-    resampled = _resample(y, means, spread) @ solve.T if spread > 0 else np.empty((0, 2))
+    resampled = np.empty((0, 2))
+    if is_known:
+        moved = _resample(y, means, spread) - slope * _resample_sizes(sizes)
+        resampled = moved @ solve.T
     exponents = -resampled[:, 1]
     low, high = np.quantile(exponents, [0.16, 0.84]) if len(exponents) else (math.nan, math.nan)
-    error = float(exponents.std()) if len(exponents) else math.nan
     law = PowerLaw(
         log_scale=float(log_scale),
         exponent=float(-slope),
-        exponent_error=error,
+        exponent_error=float(exponents.std()) if len(exponents) else math.nan,
         low=float(low),
         high=float(high),
-        event_error=_event_error(solve[1] / means, deviations),
+        event_error=_event_error(solve[1] / means, deviations, own_event_variances),
         chi_square=chi_square,
         degrees=degrees,
         p_value=p_value,
         resampled=resampled * (1, -1),
         objection="",
     )
-    sizes = _sizes(np.asarray(x, dtype=float))
-    return replace(law, objection=_objection(law, sizes, means, counts, (spread, freedom)))
+    return replace(law, objection=_objection(law, numbered(sizes.means), means, variances, freedom))
 
 
-def _solver(log_x: NDArray[np.float64], counts: NDArray[np.integer]) -> NDArray[np.float64]:
-    """What [2, P] makes intercept and slope of log y [P]."""
-    root = np.sqrt(counts)
+def _converged(
+    log_x: NDArray[np.float64],
+    log_y: NDArray[np.float64],
+    sizes: Sizes,
+    counts: NDArray[np.integer],
+    spread: float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What [2, P] makes intercept and slope of log y [P], and the effective variances [P].
+
+    Where nothing is known of chance points count as their number of runs.
+    """
+    variances = spread**2 / counts
+    solve = _solver(log_x, counts.astype(float))
+    if not math.isfinite(spread):
+        return solve, variances
+    slope = math.inf
+    for _ in range(_MOST_ROUNDS):
+        before, slope = slope, float(solve[1] @ log_y)
+        variances = spread**2 / counts + slope**2 * np.square(sizes.errors)
+        if abs(slope - before) <= 1e-9 * abs(slope) or variances.min() <= 0:
+            break
+        solve = _solver(log_x, variances.min() / variances)
+    return solve, variances
+
+
+def _solver(log_x: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    root = np.sqrt(weights)
     design = np.stack([np.ones_like(log_x), log_x], axis=1)
     return np.linalg.pinv(design * root[:, None]) * root
 
 
+def _joint_freedom(
+    spread: float, freedom: int, slope: float, sizes: Sizes, counts: NDArray[np.integer]
+) -> float:
+    """Degrees of freedom of the effective variance, after Satterthwaite (Biometrics 2 (1946) 110).
+
+    Errors and sizes each have the variance of all points together, and theirs is known so well.
+    """
+    if not sizes.scatter or not math.isfinite(spread):
+        return float(freedom)
+    parts = float((spread**2 / counts).sum()), float(np.square(slope * sizes.errors).sum())
+    below = parts[0] ** 2 / freedom + parts[1] ** 2 / sizes.freedom
+    return sum(parts) ** 2 / below if below > 0 else float(freedom)
+
+
 def _event_error(
-    weights: NDArray[np.float64], deviations: Sequence[NDArray[np.float64]] | None
+    weights: NDArray[np.float64],
+    deviations: Sequence[NDArray[np.float64]] | None,
+    own_variances: Sequence[float] | None,
 ) -> float:
     """Of the slope, which so many weights [P] make of the means of points."""
     if deviations is None:
         return 0.0
     moved = [weight * one for weight, one in zip(weights, deviations, strict=True)]
-    return float(np.linalg.norm(np.sum(moved, axis=0)))
+    variance = float(np.square(np.sum(moved, axis=0)).sum())
+    if own_variances is not None:
+        variance -= float(np.square(weights) @ np.asarray(own_variances, dtype=float))
+    return math.sqrt(max(variance, 0.0))
 
 
 def _pooled_spread(y: Sequence[NDArray[np.float64]]) -> tuple[float, int]:
@@ -191,34 +252,28 @@ def _resample(
     return np.stack(columns, axis=1)
 
 
-def _sizes(x: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Number [P] of the size that each point has, from small to large."""
-    order = np.argsort(x, kind="stable")
-    sizes = np.empty(len(x), dtype=np.intp)
-    start, number = x[order[0]], 0
-    for which in order:
-        if x[which] > _SAME * start:
-            start, number = x[which], number + 1
-        sizes[which] = number
-    return sizes
+def _resample_sizes(sizes: Sizes) -> NDArray[np.float64]:
+    """How far chance moves log x [R, P]."""
+    draw = np.random.default_rng(1)
+    return sizes.errors * draw.standard_normal((_N_RESAMPLED, len(sizes.errors)))
 
 
 def _objection(
     law: PowerLaw,
     sizes: NDArray[np.intp],
     means: NDArray[np.float64],
-    counts: NDArray[np.integer],
-    spread: tuple[float, int],
+    variances: NDArray[np.float64],
+    freedom: float,
 ) -> str:
     if not math.isfinite(law.exponent_error):
         return "no size has two runs that differ: what seeds do is not known"
-    if _turns(law.exponent, sizes, means, counts, spread):
-        return "the error does not go one way with size, by more than seeds explain"
+    if _turns(law.exponent, sizes, means, variances, freedom):
+        return "the error does not go one way with size, by more than runs scatter"
     if law.p_value < LEVEL:
-        text = "the points lie off the line by more than seeds explain"
+        text = "the points lie off the line by more than runs scatter"
         return f"{text} (p = {max(law.p_value, 1e-4):.2g})"
     beyond = abs(law.exponent) / math.hypot(law.exponent_error, law.event_error)
-    if beyond < stats.t.isf(LEVEL / 2, max(spread[1], 1)):
+    if beyond < stats.t.isf(LEVEL / 2, max(freedom, 1)):
         return "an exponent of 0, no dependence on size, is not excluded"
     return ""
 
@@ -227,13 +282,13 @@ def _turns(
     exponent: float,
     sizes: NDArray[np.intp],
     means: NDArray[np.float64],
-    counts: NDArray[np.integer],
-    spread: tuple[float, int],
+    variances: NDArray[np.float64],
+    freedom: float,
 ) -> bool:
     """Whether a step to the next size goes against the law, corrected for their number."""
-    n_runs = np.bincount(sizes, counts)
-    heights = np.bincount(sizes, counts * np.log(means)) / n_runs
+    weights = np.bincount(sizes, 1 / variances)
+    heights = np.bincount(sizes, np.log(means) / variances) / weights
     steps = np.diff(heights) * math.copysign(1, exponent)
-    errors = spread[0] * np.sqrt(1 / n_runs[1:] + 1 / n_runs[:-1])
-    limit = stats.t.isf(LEVEL / len(steps), spread[1])
+    errors = np.sqrt(1 / weights[1:] + 1 / weights[:-1])
+    limit = stats.t.isf(LEVEL / len(steps), freedom)
     return bool((steps / errors > limit).any())

@@ -50,6 +50,8 @@ def settings_table(
     if main is not None:
         caption += f" In red: the front by {main.cost.label}, which no other setting beats in cost "
         caption += f"and in {metric.label}, chosen on validation."
+        if main.scatters:
+            caption += " Costs within their combined standard error count as equal."
     if facts.machine:
         caption += f" Times of scoring: {facts.machine}."
     rows = frozenset(row for row, label in enumerate(labels) if label in front)
@@ -71,7 +73,7 @@ def laws_table(results: Sequence[CostResult]) -> Table:
                 missing if law is None else with_uncertainty(law.exponent, law.exponent_error)
                 for law in laws
             ],
-            hint="± standard deviation over seeds",
+            hint="± standard deviation over runs",
         ),
         Column(
             "68 % interval",
@@ -92,14 +94,18 @@ def laws_table(results: Sequence[CostResult]) -> Table:
             "p",
             [None if law is None else law.p_value for law in laws],
             lambda value: "< 0.0001" if value < 1e-4 else f"{value:.2g}",
-            hint="that seeds alone scatter the points as much",
+            hint="that the scatter over runs, in error and in cost, puts points as far off",
         ),
         Column("a law?", [result.objection or "not contradicted" for result in shown]),
     ]
     caption = "Error = a · cost^(−b), by least squares in logarithms; b over runs drawn anew "
     caption += "within each setting. A floor below the error is not fitted: so few points can't "
-    caption += "tell it from a smaller b. Elsewhere on this page the error of b is of seeds and "
-    caption += "events, the former times √(χ²/ndf) where points scatter more than seeds explain."
+    caption += "tell it from a smaller b. "
+    if any(result.scatters for result in shown):
+        caption += "Where costs differ between runs of a setting, b² times the variance of ln cost "
+        caption += "adds to that of ln error, in weights, χ² and p. "
+    caption += "Elsewhere on this page the error of b is of runs and events, the former times "
+    caption += "√(χ²/ndf) where points scatter more than runs explain."
     return Table("Power laws", columns, caption)
 
 

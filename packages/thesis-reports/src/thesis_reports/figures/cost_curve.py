@@ -41,14 +41,17 @@ class CostPoint:
     ----------
     cost, cost_sd
         Over its runs; `cost_sd` is NaN for a single one.
+    cost_error
+        Standard error of the logarithm of the cost: see `thesis_reports.costs.scatter`.
     values : [n], error of each run
     is_on_front
-        Whether no other setting is both cheaper and better.
+        Whether no other setting is better at no larger cost.
     """
 
     label: str
     cost: float
     cost_sd: float
+    cost_error: float
     values: NDArray[np.float64]
     is_on_front: bool
 

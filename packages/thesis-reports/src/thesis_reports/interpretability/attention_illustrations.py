@@ -10,6 +10,7 @@ from thesis_reports.comparison import LEVEL, Comparison
 from thesis_reports.figures.differences import differences_data, draw_differences
 from thesis_reports.figures.evolution import Evolution, draw_evolution, evolution_data
 from thesis_reports.figures.matrix import Matrix, draw_matrix, matrix_data
+from thesis_reports.interpretability.attention_differences import SignalDifferences
 from thesis_reports.interpretability.attention_runs import (
     Look,
     SettingAttention,
@@ -22,6 +23,7 @@ from thesis_reports.rounding import counted, number, with_uncertainty
 from thesis_reports.statistics import Spread, spread
 
 _QUANTITY = "attention / uniform attention"
+_MOST_NAMED = 3
 _BAND = "bands one standard deviation over seeds"
 
 
@@ -29,12 +31,11 @@ def add_by_kind(report: Report, group: SettingAttention, looks: Sequence[Look]) 
     """Who looks at whom, in the whole model and in each layer."""
     queries, keys = _kinds_there(group)
     whole = _matrix(group.label, group.ratios[:, 0], queries, keys)
-    most, least = looks[0], looks[-1]
     caption = f"{group.label}: mean weight from a kind (rows) to a kind (columns), over all "
     caption += "layers and heads, relative to uniform attention over the tokens that are there; "
-    caption += f"± over {counted(len(group.runs), 'seed')}. Most: {look_text(most)}; least: "
-    caption += f"{look_text(least)}. A token and itself stand apart. Empty where fewer than "
-    caption += f"{group.fewest_events} events have such a pair."
+    caption += f"± over {counted(len(group.runs), 'seed')}. {clearly_off(looks)} A token and "
+    caption += f"itself stand apart. Empty where fewer than {group.fewest_events} events have such "
+    caption += "a pair."
     names = ("who looks", "at what")
     report.figure(
         "by_kind",
@@ -185,29 +186,39 @@ def add_lambda(report: Report, groups: Sequence[SettingAttention]) -> None:
 
 
 def add_signal(
-    report: Report, group: SettingAttention, rows: Sequence[Comparison], signal: str | None
+    report: Report, group: SettingAttention, differences: SignalDifferences, signal: str | None
 ) -> None:
     """Whether kinds get more attention in events of the signal."""
+    rows = differences.rows
     title = f"Attention in {signal} events" if signal else "Attention in signal events"
     if not rows:
-        why = "The classes of the runs are not known." if signal is None else "Too few events."
+        why = "The classes of the runs are not known."
+        if signal is not None:
+            why = "Too few events of both classes have as many tokens."
         report.not_drawn("signal", title, why)
         return
     largest = max(rows, key=lambda row: abs(row.difference))
     labels = group.runs[0].attention.label
+    plain = differences.unadjusted_of(largest.name)
+    in_signal, in_others = differences.n_tokens
     caption = f"{group.label}: what tokens of all kinds give to each, in units of uniform "
     caption += f"attention, in {signal} events minus in all others, the base ({len(labels):,} "
-    caption += (
-        "events). Bars are one standard deviation of events and seeds together; in the grey zone a "
-    )
-    caption += "difference would be missed more often than in one case of five. Largest: "
-    caption += f"{largest.name}, {difference_text(largest)}. Red diamonds are below {LEVEL:g} "
+    caption += "events), at equal number of tokens: what a linear regression on class and number "
+    caption += "of tokens gives for the class, for a constant share of attention is more of these "
+    caption += f"units where there are more tokens ({number(in_signal, 3)} in {signal} events, "
+    caption += f"{number(in_others, 3)} in others). Bars are one standard deviation of events and "
+    caption += "seeds together; in the grey zone a difference would be missed more often than in "
+    caption += f"one case of five. Largest: {largest.name}, {difference_text(largest)}"
+    caption += f"; without the adjustment {signed(plain)}. " if plain else ". "
+    caption += f"Red diamonds are below {LEVEL:g} "
     caption += "after Holm's correction."
     report.figure(
         "signal",
         title,
         lambda: draw_differences(
-            rows, quantity=f"attention in {signal} events", base="that in others"
+            rows,
+            quantity=f"attention in {signal} events",
+            base="that in others of as many tokens",
         ),
         caption,
         data=differences_data(rows),
@@ -225,6 +236,22 @@ def short(values: Spread, significant: int = 3) -> str:
 def look_text(look: Look) -> str:
     """Who looks at whom, and how much."""
     return f"{look.query} at {look.key}, {short(look.ratio)}"
+
+
+def clearly_off(looks: Sequence[Look]) -> str:
+    """A sentence on the pairs that are clearly off uniform attention, most and least looked at."""
+    clear = [look for look in looks if look.is_clear]
+    if not clear:
+        return f"None of {counted(len(looks), 'pair')} of kinds is clearly off uniform attention."
+    text = f"{len(clear)} of {counted(len(looks), 'pair')} of kinds "
+    text += f"{'is' if len(clear) == 1 else 'are'} clearly off uniform attention, 1"
+    above = [look for look in clear if look.ratio.mean > 1][:_MOST_NAMED]
+    below = [look for look in clear if look.ratio.mean < 1][-_MOST_NAMED:][::-1]
+    if above:
+        text += f"; most looked at: {'; '.join(look_text(look) for look in above)}"
+    if below:
+        text += f"; least: {'; '.join(look_text(look) for look in below)}"
+    return f"{text} (5 % after Holm's correction)."
 
 
 def difference_text(row: Comparison) -> str:

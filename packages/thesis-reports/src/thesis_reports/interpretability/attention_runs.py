@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import stats
 
 from thesis_facts.configs import value_at
 from thesis_facts.errors import ConfigError, ThesisError
 from thesis_reports.aggregation import Setting, summarise
-from thesis_reports.comparison import Comparison, holm
+from thesis_reports.comparison import LEVEL, holm
 from thesis_reports.interpretability.attention_summary import (
     LOOKED_AT,
     TOKENS,
@@ -29,8 +27,6 @@ from thesis_reports.interpretability.attention_summary import (
 from thesis_reports.interpretability.epoch_files import read_all, read_nearest, trained
 from thesis_reports.ranking import Metric
 from thesis_reports.statistics import Spread, spread
-
-_CLEARLY = 3.0  # errors from 1, of a ratio that a sentence names
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,18 +45,20 @@ class AttentionRun:
 class Look:
     """A pair of kinds: who looks, at what, and how much in units of uniform attention.
 
-    `error` is that of the mean, from seeds and events.
+    `error` is that of the mean, from seeds and events; `p_holm` that of uniform attention,
+    corrected for all pairs that are told.
     """
 
     query: str
     key: str
     ratio: Spread
     error: float
+    p_holm: float
 
     @property
     def is_clear(self) -> bool:
-        """Whether the mean is off 1 by more than three errors."""
-        return abs(self.ratio.mean - 1) > _CLEARLY * self.error
+        """Whether the mean is off 1 at 5 % after the correction."""
+        return self.p_holm < LEVEL
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,16 +89,21 @@ class SettingAttention:
             ]
         )
 
-    @cached_property
+    @property
     def errors(self) -> Array:
-        """[Q, K] of the mean ratio of the whole model: events, and seeds (pooled where larger)."""
-        events = self._event_errors
-        if len(self.runs) < 2:
-            return events
-        own = self.ratios[:, 0].std(0, ddof=1)
-        known = own[np.isfinite(own)]
-        pooled = math.sqrt(float(np.square(known).mean())) if len(known) else 0.0
-        return np.hypot(events, np.maximum(own, pooled) / math.sqrt(len(self.runs)))
+        """[Q, K] of the mean ratio of the whole model: events, and seeds."""
+        return np.sqrt(self._event_variance + self._seed_variance)
+
+    @property
+    def p_values(self) -> Array:
+        """[Q, K] two-sided, of ratios that are 1; NaN where no chance is known."""
+        variance, seeds = self.errors**2, self._seed_variance
+        # Satterthwaite (Biometrics 2 (1946) 110): events are so many that theirs is known well
+        share = np.divide(variance, seeds, out=np.full(seeds.shape, np.inf), where=seeds > 0)
+        degrees = (len(self.runs) - 1) * share**2 if len(self.runs) > 1 else share
+        off = np.abs(self.ratios[:, 0].mean(0) - 1)
+        errors = np.where(variance > 0, self.errors, np.nan)
+        return 2 * stats.t.sf(off / errors, degrees)
 
     @property
     def has_same_events(self) -> bool:
@@ -110,11 +113,18 @@ class SettingAttention:
 
     def looks(self) -> list[Look]:
         """Pairs of kinds that there are enough of, from most to least looked at."""
+        pairs = np.argwhere(np.isfinite(self.ratios[:, 0]).all(0))
+        p_holm = holm(self.p_values[tuple(pairs.T)].tolist())
+        errors = self.errors
         looks = [
-            Look(query, key, spread(self.ratios[:, 0, q, k]), float(self.errors[q, k]))
-            for q, query in enumerate(TOKENS)
-            for k, key in enumerate(LOOKED_AT)
-            if np.isfinite(self.ratios[:, 0, q, k]).all()
+            Look(
+                TOKENS[q],
+                LOOKED_AT[k],
+                spread(self.ratios[:, 0, q, k]),
+                float(errors[q, k]),
+                float(p),
+            )
+            for (q, k), p in zip(pairs, p_holm, strict=True)
         ]
         return sorted(looks, key=lambda look: look.ratio.mean, reverse=True)
 
@@ -147,12 +157,28 @@ class SettingAttention:
         return spread([one.attention.entropy.mean() for one in self.runs])
 
     @cached_property
-    def _event_errors(self) -> Array:
+    def _event_variance(self) -> Array:
+        """[Q, K] of the mean ratio; what runs don't share is in their spread already."""
         influences = [one.attention.influence() for one in self.runs]
-        if self.has_same_events:
-            return np.sqrt(np.square(np.mean(influences, axis=0)).sum(0))
-        squares = [np.square(influence).sum(0) for influence in influences]
-        return np.sqrt(np.sum(squares, axis=0)) / len(self.runs)
+        n, squares = len(influences), np.sum([np.square(one).sum(0) for one in influences], axis=0)
+        if n == 1:
+            return squares
+        if not self.has_same_events:
+            return np.zeros(squares.shape)
+        of_mean = np.square(np.mean(influences, axis=0)).sum(0)
+        own = np.maximum(squares - n * of_mean, 0) / (n * (n - 1))
+        return np.maximum(of_mean - own, 0)
+
+    @cached_property
+    def _seed_variance(self) -> Array:
+        """[Q, K] of the mean ratio; where a pair scatters less than all do, that of all."""
+        n = len(self.runs)
+        if n < 2:
+            return np.zeros(self.ratios.shape[2:])
+        own = self.ratios[:, 0].var(0, ddof=1)
+        known = own[np.isfinite(own)]
+        # of two or three seeds some pairs scatter little by chance
+        return np.maximum(own, known.mean() if len(known) else 0.0) / n
 
 
 def read_attention(
@@ -199,27 +225,6 @@ def by_setting(
     return [group for group in groups if group.runs]
 
 
-def attention_differences(group: SettingAttention, signal: int) -> list[Comparison]:
-    """What each kind gets in events of a class minus what it gets in all others.
-
-    Both are means over events that have the kind. Seeds are paired: the difference is taken in
-    each run. Runs that were looked at on different events can't be compared: no rows.
-    """
-    if not group.has_same_events:
-        return []
-    labels = group.runs[0].attention.label
-    by_run = [one.attention.received_by_event() for one in group.runs]
-    rows = []
-    for which, key in enumerate(LOOKED_AT):
-        columns = np.array([of_run[:, which] for of_run in by_run])
-        has_kind = np.isfinite(columns).all(0)
-        sides = (has_kind & (labels == signal), has_kind & (labels != signal))
-        if min(side.sum() for side in sides) >= max(group.fewest_events, 2):
-            rows.append(_difference(key, columns, sides))
-    corrected = holm([row.p_value for row in rows])
-    return [replace(row, p_holm=float(p)) for row, p in zip(rows, corrected, strict=True)]
-
-
 def layer_label(name: str) -> str:
     """``blocks.0.attention`` is layer 1."""
     match = re.fullmatch(r"blocks\.(\d+)\.attention", name)
@@ -256,26 +261,3 @@ def _over_epochs(run_dir: str, part: str) -> dict[str, dict[int, float]]:
         for name, value in section.items():
             values.setdefault(name, {})[epoch] = float(np.mean(value))
     return values
-
-
-def _difference(
-    key: str, columns: Array, sides: tuple[NDArray[np.bool_], NDArray[np.bool_]]
-) -> Comparison:
-    """Of values [n, B] of runs and events between two sets of events [B]."""
-    signal, others = (columns[:, side] for side in sides)
-    by_run = signal.mean(1) - others.mean(1)
-    events = math.sqrt(
-        sum(float(side.mean(0).var(ddof=1)) / side.shape[1] for side in (signal, others))
-    )
-    n = len(by_run)
-    seeds = float(by_run.std(ddof=1)) / math.sqrt(n) if n > 1 else math.nan
-    variance = events**2 + np.nan_to_num(seeds) ** 2
-    error = math.sqrt(variance)
-    # Satterthwaite (Biometrics 2 (1946) 110), as for all other comparisons
-    freedom = (n - 1) * (variance / seeds**2) ** 2 if n > 1 and seeds > 0 else math.inf
-    difference = float(by_run.mean())
-    p_value = reach = math.nan
-    if error > 0:
-        p_value = float(2 * stats.t.sf(abs(difference) / error, freedom))
-        reach = float(stats.t.isf(0.025, freedom) + stats.t.isf(0.2, freedom)) * error
-    return Comparison(key, difference, events, seeds, freedom, p_value, math.nan, reach)

@@ -28,7 +28,7 @@ LOOKED_AT = (*TOKENS, "itself")
 
 _MET, _MET_PHI, _CLS = 7, 8, 9
 _NOTHING = 1e-9  # pairs with oneself are taken off, up to rounding
-_SMALLEST_SUM = 0.05  # 1 − λ, by which differences of softmaxes are divided
+_SMALLEST_SUM = 0.05  # 1 − λ, by which differences of softmaxes are divided; below 0 all signs turn
 
 Array = NDArray[np.float64]
 
@@ -97,8 +97,8 @@ class Attention:
         two softmaxes) from sharp to broad, since heads of different seeds have nothing in common.
     n_softmaxes
         1, or 2 with differential attention: the first half of M belongs to the first.
-    label, event : [B]
-        Class, and which event of the split it is.
+    label, event, n_tokens : [B]
+        Class, which event of the split it is, and how many tokens it has.
     """
 
     layers: tuple[str, ...]
@@ -109,6 +109,7 @@ class Attention:
     n_softmaxes: int
     label: NDArray[np.int64]
     event: NDArray[np.int64]
+    n_tokens: NDArray[np.int64]
 
     def ratio(self) -> Array:
         """Attention in units of uniform attention, [L + 1, Q, K]: whole model, then layers."""
@@ -179,6 +180,7 @@ def summarise_attention(
         1 if lambdas is None else 2,
         events["label"].astype(np.int64),
         events["index"].astype(np.int64),
+        is_token.sum(1),
     )
 
 
@@ -236,9 +238,16 @@ def _effective(maps: NDArray[np.floating], name: str, lambdas: Section | None) -
     if name not in lambdas or maps.shape[1] % 2:
         raise RunError("λ of the layer is not known", key=f"differential_lambda.{name}")
     factor = float(lambdas[name])
-    if abs(1 - factor) < _SMALLEST_SUM:
+    if not 1 - factor >= _SMALLEST_SUM:
+        is_near = abs(1 - factor) < _SMALLEST_SUM
         raise RunError(
-            "its two softmaxes cancel", key=f"differential_lambda.{name}", found=f"{factor:.3f}"
+            "its two softmaxes cancel"
+            if is_near
+            else "its second softmax outweighs the first, so "
+            "that it looks away from tokens rather than at them",
+            key=f"differential_lambda.{name}",
+            found=f"{factor:.3f}",
+            expected=f"at most {1 - _SMALLEST_SUM:g}",
         )
     first, second = np.split(maps, 2, axis=1)
     difference = first.mean(1, dtype=float) - factor * second.mean(1, dtype=float)

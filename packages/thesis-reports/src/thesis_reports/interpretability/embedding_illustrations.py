@@ -59,8 +59,8 @@ def add_change(
         _matrix(name, np.array([one.change for one in group])) for name, group in groups.items()
     ]
     ordered = sorted(pairs, key=lambda pair: pair.change.mean)
-    caption = "Cosine at the best epoch minus that at the first, in the same run: what the "
-    caption += f"vectors began with cancels. {label}: {ordered[-1].name} "
+    caption = "Cosine at the best epoch minus that after the first, in the same run: what the "
+    caption += f"vectors had by then cancels. {label}: {ordered[-1].name} "
     caption += f"{short(ordered[-1].change)}, {ordered[0].name} {short(ordered[0].change)}."
     report.figure(
         "change",
@@ -117,7 +117,7 @@ def add_plane(report: Report, group: Sequence[Embedding], metric: Metric) -> Non
 
 
 def add_norms(report: Report, label: str, group: Sequence[Embedding]) -> None:
-    """Lengths of the vectors over epochs, relative to the first: they begin at random."""
+    """Lengths of the vectors over epochs, relative to those after the first."""
 
     def relative(one: Embedding, kind: int) -> dict[int, float]:
         start = max(float(geometry.norms(one.first)[kind]), 1e-12)
@@ -128,14 +128,16 @@ def add_norms(report: Report, label: str, group: Sequence[Embedding]) -> None:
     ]
     most = max(lines, key=lambda line: abs(line.last.mean - 1))
     mean = float(np.mean([geometry.norms(one.vectors).mean() for one in group]))
-    caption = f"{label}: length of each kind's vector relative to its first epoch, mean over "
+    caption = (
+        f"{label}: length of each kind's vector relative to that after the first epoch, mean over "
+    )
     caption += f"{counted(len(group), 'seed')}, bands one standard deviation. None changed more "
     caption += f"than {most.label}, to {short(most.last)}; at the best epoch the mean length is "
     caption += f"{number(mean, 3)}."
     report.figure(
         "norms",
         "Lengths over epochs",
-        lambda: draw_evolution(lines, quantity="length / length at first"),
+        lambda: draw_evolution(lines, quantity="length / length after the first epoch"),
         caption,
         data=evolution_data(lines),
         wide=True,

@@ -20,7 +20,7 @@ from thesis_reports.interpretability.epoch_files import read_all, read_nearest, 
 from thesis_reports.ranking import Metric
 from thesis_reports.statistics import Spread, spread
 
-_SAME_START = 0.9  # mean cosine of vectors that training began alike; of others it is about 0
+_SAME_START = 0.9  # mean cosine after an epoch of vectors that began alike; of others it is about 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,7 @@ class Embedding:
 
     @property
     def first(self) -> NDArray[np.float64]:
-        """Vectors [7, d] of the first epoch there is."""
+        """Vectors [7, d] after the first epoch there is, not those that training began with."""
         return self.history[min(self.history)]
 
     @property
@@ -126,7 +126,7 @@ def pairs_of(group: Sequence[Embedding]) -> list[Pair]:
 
 
 def start_alike(groups: Sequence[Sequence[Embedding]]) -> bool:
-    """Whether runs of two settings with one seed had the same vectors at first."""
+    """Whether runs of two settings with one seed had about the same vectors after an epoch."""
     by_seed: dict[Any, NDArray[np.float64]] = {}
     for group in groups:
         for one in group:

@@ -95,7 +95,8 @@ def add_cka(report: Report, probed: Sequence[SettingProbes], pairs: Pairs) -> Fi
     name, labels = _short_labels([one.label for one in shown])
     fields = align_settings(shown, labels, pairs)
     if not fields:
-        report.not_drawn("cka", title, "No two runs have embeddings that CKA can compare.")
+        reason = "No two runs have embeddings that CKA can compare."
+        report.not_drawn("cka", title, f"{reason}{_undefined_text(pairs)}")
         return {}
     said = summarise_alignment(fields, pairs)
     caption = "Linear CKA (unbiased) of test embeddings: mean ± standard deviation over pairs of "
@@ -108,6 +109,7 @@ def add_cka(report: Report, probed: Sequence[SettingProbes], pairs: Pairs) -> Fi
         caption += f" Least alike: {a} and {b}, {with_uncertainty(least.mean, least.sd)}."
     if np.isfinite(said.event_error):
         caption += f" Test events leave a pair uncertain by {number(said.event_error, 2)} (median)."
+    caption += _undefined_text(pairs)
     if len(probed) > len(shown):
         caption += f" {counted(len(probed) - len(shown), 'setting')} more are in summary.json."
     report.figure(
@@ -119,6 +121,14 @@ def add_cka(report: Report, probed: Sequence[SettingProbes], pairs: Pairs) -> Fi
         wide=len(labels) > 2,
     )
     return fields
+
+
+def _undefined_text(pairs: Pairs) -> str:
+    n_undefined = sum(not np.isfinite(one.value) for one in pairs.values())
+    if not n_undefined:
+        return ""
+    text = f" CKA is undefined for {counted(n_undefined, 'pair')} of runs, which are left out: "
+    return text + "of one or both embeddings the unbiased HSIC with itself is not above zero."
 
 
 def add_spectrum(report: Report, probed: Sequence[SettingProbes]) -> None:

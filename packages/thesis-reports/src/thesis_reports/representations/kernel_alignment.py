@@ -21,7 +21,11 @@ N_BLOCKS = 20
 
 @dataclass(frozen=True)
 class Alignment:
-    """Linear CKA and its standard error over events; NaN where undefined."""
+    """Linear CKA and its standard error over events.
+
+    Both are NaN where the embeddings are, as far as these events tell, noise: where the unbiased
+    HSIC of either with itself, which CKA divides by, is not above zero.
+    """
 
     value: float
     error: float
@@ -50,11 +54,14 @@ def alignment(first: Aligned, second: Aligned) -> Alignment:
     """
     if first is second:
         return Alignment(1.0, 0.0)
-    squares = first.own * second.own
+    # of two that are negative the product is positive, and says nothing
+    is_defined = (first.own > 0) & (second.own > 0)
     shared = _hsic_left_out(first.values, second.values)
     with np.errstate(invalid="ignore", divide="ignore"):
-        found = np.where(squares > 0, shared / np.sqrt(np.abs(squares)), np.nan)
+        found = np.where(is_defined, shared / np.sqrt(first.own * second.own), np.nan)
     whole, left_out = found[0], found[1:]
+    if not np.isfinite(whole):
+        return Alignment(math.nan, math.nan)
     n = len(left_out)
     error = math.sqrt((n - 1) / n * float(np.square(left_out - left_out.mean()).sum()))
     return Alignment(float(whole), error)

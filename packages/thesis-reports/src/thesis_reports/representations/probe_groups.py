@@ -7,9 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
 
 from thesis_reports.aggregation import Setting
-from thesis_reports.comparison import Group
+from thesis_reports.comparison import LEVEL, Group
 from thesis_reports.representations.survey import LABELS, Survey, SurveyedRun
 from thesis_reports.rounding import number, with_uncertainty
 from thesis_reports.statistics import Spread, spread
@@ -35,6 +37,31 @@ class SettingProbes:
     groups: dict[str, Group]
 
 
+@dataclass(frozen=True)
+class Gain:
+    """What embeddings have ahead of event variables.
+
+    Attributes
+    ----------
+    error
+        Of seeds and events; of a single run events alone are known.
+    degrees
+        Of freedom of the error.
+    p_value
+        Two-sided, of no difference; NaN where no chance is known.
+    """
+
+    value: float
+    error: float
+    degrees: float
+    p_value: float
+
+    @property
+    def is_found(self) -> bool:
+        """Whether the difference stands at 5 %."""
+        return self.p_value < LEVEL
+
+
 def gather(setting: Setting, runs: Sequence[SurveyedRun]) -> SettingProbes | None:
     """The runs that are of a setting; None where there are none."""
     own = [run for run in runs if run.run_dir in setting.run_dirs]
@@ -56,16 +83,22 @@ def quantities_of(probed: Sequence[SettingProbes], found: Survey) -> list[str]:
     return list(dict.fromkeys([*known, *found.baseline]))
 
 
-def gain(group: Group, found: Survey, quantity: str) -> tuple[float, float]:
-    """Mean minus that of event variables on the same events, with its error of both chances."""
+def gain(group: Group, found: Survey, quantity: str) -> Gain:
+    """Mean minus that of event variables on the same events."""
     base = found.baseline[quantity]
-    events = float(np.linalg.norm(group.deviation - base.influence))
-    return group.mean - base.value, float(np.hypot(events, _seed_error(group)))
+    value = group.mean - base.value
+    seeds = _seed_error(group) ** 2
+    variance = _shared_variance(group, group.deviation - base.influence) + seeds
+    # Satterthwaite (Biometrics 2 (1946) 110): events are so many that theirs is known well
+    freedom = group.degrees * (variance / seeds) ** 2 if seeds > 0 else np.inf
+    error = float(np.sqrt(variance))
+    p_value = float(2 * stats.t.sf(abs(value) / error, freedom)) if error > 0 else np.nan
+    return Gain(value, error, float(freedom), p_value)
 
 
 def error_of(group: Group) -> float:
     """Of the mean: seeds and events together."""
-    return float(np.hypot(_event_error(group), _seed_error(group)))
+    return float(np.hypot(np.sqrt(_shared_variance(group, group.deviation)), _seed_error(group)))
 
 
 def with_both(group: Group, seeds: str = "", events: str = "") -> str:
@@ -97,14 +130,16 @@ def finding(one: SettingProbes, found: Survey) -> dict[str, Any]:
     """All numbers of a setting as plain data."""
     probes = {}
     for name, group in one.groups.items():
-        more = gain(group, found, name) if name in found.baseline else (None, None)
+        more = gain(group, found, name) if name in found.baseline else None
         probes[name] = {
             "mean": group.mean,
             "values": group.values.tolist(),
             "seed_sd": spread(group.values).sd,
             "event_error": _event_error(group),
-            "minus_event_variables": more[0],
-            "minus_event_variables_error": more[1],
+            "minus_event_variables": None if more is None else more.value,
+            "minus_event_variables_error": None if more is None else more.error,
+            "minus_event_variables_degrees": None if more is None else more.degrees,
+            "minus_event_variables_p_value": None if more is None else more.p_value,
         }
     return {
         "label": one.label,
@@ -125,7 +160,13 @@ def baseline_finding(found: Survey) -> dict[str, Any]:
 
 
 def _event_error(group: Group) -> float:
+    """Of the mean, of events by themselves."""
     return float(np.linalg.norm(group.deviation))
+
+
+def _shared_variance(group: Group, deviation: NDArray[np.float64]) -> float:
+    """Of events, less what runs do not share of it: their spread has that already."""
+    return max(float(np.square(deviation).sum()) - group.own_event_variance, 0.0)
 
 
 def _seed_error(group: Group) -> float:
