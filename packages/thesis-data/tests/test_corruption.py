@@ -1,6 +1,7 @@
 """What corruption does to events, and what it leaves alone."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from thesis_data.batches import eval_batches
 from thesis_data.config import DataConfig
 from thesis_data.corruption import CORRUPTIONS, corruption
 from thesis_data.loading import load_events
+from thesis_facts.errors import DataError
 
 
 @pytest.fixture
@@ -84,3 +86,19 @@ def test_shuffled_met_is_that_of_other_events_size_and_angle_together(batch):
     found = corrupt(batch, "met_shuffled", 1.0)
     assert torch.equal(found.globals, batch.globals.roll(1, 0))
     assert torch.equal(found.tokens_cont, batch.tokens_cont)
+
+
+def test_no_draw_reaches_an_end_of_its_range(batch):
+    # row 173369 had a draw that was rounded up to 1, and an object beyond the last one
+    rows = torch.full((len(batch),), 173_369)
+    found = corrupt(replace(batch, row=rows), "swapped_ids", 1.0)
+    assert torch.equal(found.tokens_id > 0, batch.mask)
+    found = corrupt(replace(batch, row=torch.full((len(batch),), 3_998_025)), "smearing", 0.2)
+    assert found.tokens_cont.isfinite().all()
+
+
+@pytest.mark.parametrize("name", ["met_scale", "met_direction", "met_shuffled", "smearing"])
+def test_what_events_lack_can_not_be_corrupted(name, batch):
+    poor = replace(batch, globals=batch.globals[:, :0], cont_features=(2, 3))
+    with pytest.raises(DataError, match="these events have no"):
+        corrupt(poor, name, 0.5)

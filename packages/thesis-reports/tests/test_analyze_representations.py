@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from thesis_facts import Scores, write_scores
 from thesis_facts.anomaly import AnomalyScores, write_anomaly_scores
@@ -11,9 +12,13 @@ from thesis_facts.metrics import auroc
 from thesis_reports import registry
 from thesis_reports.aggregation import Setting
 from thesis_reports.analyses.analyze_representations import FIGURES, run_report
+from thesis_reports.comparison import Group
+from thesis_reports.representations import alignment_grid
 from thesis_reports.representations.events import evenly_spaced, share_between, spectrum_of
-from thesis_reports.representations.kernel_alignment import Aligned, alignment
-from thesis_reports.representations.linear_probes import probe_process, probe_variable
+from thesis_reports.representations.kernel_alignment import Aligned, Alignment, alignment
+from thesis_reports.representations.linear_probes import Probed, probe_process, probe_variable
+from thesis_reports.representations.probe_groups import error_of, gain
+from thesis_reports.representations.survey import Survey
 from thesis_reports.setting_labels import shorten_labels
 from thesis_reports.verify import verify_report
 
@@ -311,3 +316,67 @@ def test_labels_leave_out_what_a_setting_lacks():
     assert [one.label for one in shorten_labels(settings)] == ["Vq, codes=8", "Vq"]
     same = [settings[1], Setting("another", {"_target_": "c.Vq", "codes": None}, ())]
     assert [one.label for one in shorten_labels(same)] == ["other", "another"]
+
+
+def test_cka_of_embeddings_whose_own_hsic_is_negative_is_undefined():
+    """Two negatives multiply to a positive: their CKA would be of nothing."""
+    draw = np.random.default_rng(0)
+    signal = Aligned(draw.standard_normal((30, 3)))
+    noise = []
+    while len(noise) < 2:
+        one = Aligned(draw.standard_normal((30, 400)))
+        if one.own[0] < 0:
+            noise.append(one)
+    for pair in (noise, [noise[0], signal], [signal, noise[1]]):
+        found = alignment(*pair)
+        assert np.isnan(found.value)
+        assert np.isnan(found.error)
+    assert np.isfinite(alignment(signal, Aligned(signal.values + 0.1)).value)
+
+
+def test_the_page_says_where_cka_is_undefined(runs, monkeypatch):
+    def undefined_once(first, second, state=[]):  # noqa: B006
+        state.append(0)
+        return alignment(first, second) if len(state) > 1 else Alignment(np.nan, np.nan)
+
+    monkeypatch.setattr(alignment_grid, "alignment", undefined_once)
+    written, _ = report_on(runs, figures=["cka"])
+    assert "CKA is undefined for 1 pair of runs" in (written / "report.html").read_text()
+
+
+def probed_group(values, seed=0, n_events=200, own=0.002):
+    draw = np.random.default_rng(seed)
+    shared = draw.standard_normal(n_events)
+    runs = [(v, 1e-3 * shared + own * draw.standard_normal(n_events)) for v in values]
+    return Group.of("dim=64", runs), 0.9e-3 * shared
+
+
+def test_event_chance_that_runs_do_not_share_counts_once():
+    group, influence = probed_group([0.80, 0.82, 0.83])
+    found = Survey(baseline={"x": Probed(0.79, influence)})
+    seeds = np.var([0.80, 0.82, 0.83], ddof=1) / 3
+    whole = np.square(group.deviation).sum()
+    assert group.own_event_variance > 0.3 * whole
+    expected = np.sqrt(seeds + whole - group.own_event_variance)
+    assert error_of(group) == pytest.approx(expected)
+    apart = np.square(group.deviation - influence).sum() - group.own_event_variance
+    assert gain(group, found, "x").error == pytest.approx(np.sqrt(seeds + max(apart, 0)))
+    # the events of a single run are all there is
+    single, influence = probed_group([0.8])
+    assert error_of(single) == pytest.approx(np.linalg.norm(single.deviation))
+
+
+def test_what_chance_explains_is_asked_of_students_t():
+    """Of two seeds, 2.5 errors are little: the limit is 12.7."""
+    group = Group("two", np.array([0.80, 0.82]), np.zeros(9), 0.0)
+    found = Survey(baseline={"x": Probed(0.785, np.zeros(9))})
+    more = gain(group, found, "x")
+    assert more.error == pytest.approx(0.01)
+    assert more.degrees == pytest.approx(1)
+    assert more.p_value == pytest.approx(2 * stats.t.sf(2.5, 1))
+    assert not more.is_found
+    # events are known well: where these prevail, the normal limit of 2 is right
+    events = Group("two", np.array([0.8099, 0.8101]), np.full(9, 0.01 / 3), 0.0)
+    more = gain(events, found, "x")
+    assert more.p_value == pytest.approx(2 * stats.norm.sf(2.5), rel=1e-3)
+    assert more.is_found

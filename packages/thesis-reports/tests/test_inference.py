@@ -271,10 +271,88 @@ def test_a_chance_above_one_is_refused(report_of, run) -> None:
         report_of(asked)
 
 
-def test_a_device_that_is_not_there_is_refused(run, source) -> None:
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"inference": {"enabled": True, "device": "cuda:99"}}, r"inference\.device.*cuda:99"),
+        ({"inference": {"enabled": True, "device": "tpu"}}, r"inference\.device"),
+        ({"inference": {"enabled": True}, "data": {"path": "no.h5"}}, r"data\.path.*no\.h5"),
+        ({"inference": {"enabled": True}, "data": {"path": "no*.h5"}}, r"data\.path"),
+    ],
+)
+def test_what_no_run_could_be_scored_with_is_refused_at_once(asked, said, run, report_of) -> None:
+    with pytest.raises(ConfigError, match=said):
+        report_of({"inputs": {"run_dirs": [str(run(1))]}, **asked})
+
+
+def test_what_runs_recorded_never_stands_for_other_events(run, tmp_path, report_of) -> None:
+    other = _toy_file(tmp_path / "other.h5", seed=2)
     run_dir = run(1)
-    with pytest.raises(ConfigError, match=r"inference\.device.*cuda:99"):
-        source(run_dir, inference={"device": "cuda:99"}).read(str(run_dir), "test")
+    (run_dir / "best_val.pt").write_bytes(b"nonsense")
+    inference = {"enabled": True, "device": "cpu"}
+    asked = {"inputs": {"run_dirs": [str(run_dir)]}, "inference": inference}
+    report = report_of({**asked, "data": {"path": str(other)}})
+    summary = json.loads((report / "inference" / "summary.json").read_text())
+    assert summary["best"]["test"] == {}
+    assert "On the test split" not in summary["answer"]
+    page = (report / "report.html").read_text()
+    assert "Scores are of the events in" in page
+
+
+def test_a_model_for_another_task_is_left_out_and_named(run, report_of) -> None:
+    import torch
+
+    good, bad = run(1), run(2)
+    payload = torch.load(bad / "best_val.pt", weights_only=True)
+    payload["spec"]["cont_features"] = [0, 1, 2]  # of events that have four numbers an object
+    torch.save(payload, bad / "best_val.pt")
+    report = report_of(
+        {
+            "report_name": "compare",
+            "compare": {"axes": ["seed"]},
+            "inputs": {"run_dirs": [str(good), str(bad)]},
+            "inference": {"enabled": True, "device": "cpu"},
+        }
+    )
+    summary = json.loads((report / "inference" / "summary.json").read_text())
+    assert [Path(one["run_dir"]) for one in summary["left_out"]] == [bad]
+
+
+def test_a_damaged_file_in_the_cache_is_made_anew(run, source) -> None:
+    run_dir = run(1)
+    first = source(run_dir)
+    expected = first.read(str(run_dir), "test").logits
+    ((_, _, path),) = first.files
+    path.write_bytes(path.read_bytes()[:1000])
+    np.testing.assert_array_equal(source(run_dir).read(str(run_dir), "test").logits, expected)
+
+
+def test_other_weights_than_those_that_were_tested_are_refused(run, source) -> None:
+    import torch
+
+    from thesis_arch import model_payload
+    from thesis_facts import describe_file, write_json
+
+    run_dir = run(1)
+    told = {"checkpoint": describe_file(run_dir / "best_val.pt") | {"path": "best_val.pt"}}
+    write_json(run_dir / "facts" / "evaluation.json", told)
+    source(run_dir).read(str(run_dir), "test")
+    torch.save(model_payload(_model(5).eval()), run_dir / "best_val.pt")
+    with pytest.raises(RunError, match="not the one that the run tested"):
+        source(run_dir).read(str(run_dir), "test")
+
+
+def test_verify_reads_what_the_manifest_names_and_scores_nothing(run, report_of, tmp_path) -> None:
+    asked = {"inputs": {"run_dirs": [str(run(1))]}, "inference": {"enabled": True}}
+    report = report_of(asked)
+    assert verify_report(report).holds
+    (cached,) = (tmp_path / "outputs" / "cache" / "scores").glob("*/scores/test.npz")
+    cached.unlink()
+    for _ in range(2):
+        found = verify_report(report)
+        assert [Path(path).name for path, what in found.changed if "gone" in what] == ["test.npz"]
+        assert "answer" in found.failed
+    assert not cached.exists()
 
 
 def test_other_events_need_inference(report_of, run) -> None:

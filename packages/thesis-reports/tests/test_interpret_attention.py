@@ -459,7 +459,7 @@ def test_random_attention_is_not_called_a_look(make_run, report_of):
     assert np.nanmax(np.abs(ratios[:, :-1] - 1)) < 0.1
     clear = [look for look in found["settings"][0]["looks"] if look["p_holm"] < 0.05]
     assert not clear
-    assert "pairs of kinds is clearly off uniform attention." in found["answer"]
+    assert "pairs of kinds is clearly off uniform attention (5 % after" in found["answer"]
     assert "most looked at" not in found["answer"]
 
 

@@ -145,3 +145,8 @@ def test_numbers_are_set_with_their_uncertainty_and_subscripts() -> None:
     page.answer = "1/ε_B is 27 ± 2 at ε_S = 0.5 & <b>"
     html = render_page(page)
     assert "1/ε<sub>B</sub> is 27\u00a0±\u00a02 at ε<sub>S</sub> = 0.5 &amp; &lt;b&gt;" in html
+
+
+def test_infinite_values_sort_as_what_they_are() -> None:
+    column = Column("1/ε_B", [3.0, float("inf"), float("-inf"), float("nan")])
+    assert [cell.sort for cell in column.cells()] == ["3.0", "Infinity", "-Infinity", ""]

@@ -12,6 +12,7 @@ from thesis_facts.errors import ConfigError
 from thesis_facts.evaluation import FORMAT, VERSION, write_evaluation
 from thesis_reports import registry
 from thesis_reports.analyses.scaling import FIGURES, run_report
+from thesis_reports.comparison import Group
 from thesis_reports.costs.measured import on_the_front
 from thesis_reports.costs.power_law import fit_power_law, why_no_fit
 from thesis_reports.verify import verify_report
@@ -256,3 +257,111 @@ def test_hostile_names_stay_text(tmp_path, write_run, config_of):
         write_size(root, write_run, config_of, dim, 1, 1.0, note=hostile * (dim > 16))
     written, _ = report_on(root, figures=["parameters"])
     assert "<script>alert" not in (written / "report.html").read_text()
+
+
+def timed_points(noise, n_runs, *, seed, step=2.0, n_points=4, exponent=0.3, scatter=0.003):
+    """Errors that follow true times, and times that were measured with noise."""
+    draw = np.random.default_rng(seed)
+    times = 5 * step ** np.arange(n_points)
+    x = [time * np.exp(noise * draw.standard_normal(n_runs)) for time in times]
+    y = [0.2 * time**-exponent * np.exp(scatter * draw.standard_normal(n_runs)) for time in times]
+    return x, y
+
+
+def test_times_that_scatter_are_no_objection_to_an_exact_law():
+    """Taken as exact they gave one to nearly every such set of points."""
+    tries = [timed_points(0.3, 3, seed=seed) for seed in range(150)]
+    laws = [fit_power_law(x, y) for x, y in tries if not why_no_fit(x, y, "times")]
+    assert 30 < len(laws) < 150
+    assert np.mean([law.p_value < 0.05 for law in laws]) < 0.13
+    exact = [fit_power_law([values.mean() for values in x], y) for x, y in tries]
+    assert np.mean([law.p_value < 0.05 for law in exact]) > 0.9
+
+
+def test_intervals_cover_the_truth_with_times_that_scatter():
+    laws = [fit_power_law(*timed_points(0.2, 3, seed=seed, step=3)) for seed in range(200)]
+    assert 0.58 < np.mean([law.low <= 0.3 <= law.high for law in laws]) < 0.8
+    errors = np.sqrt(np.mean([law.exponent_error**2 for law in laws]))
+    assert errors == pytest.approx(np.std([law.exponent for law in laws]), rel=0.3)
+
+
+def test_chi_square_is_that_of_effective_variances():
+    x, y = timed_points(0.1, 3, seed=4, scatter=0.02)
+    x[0] = x[0][:2]
+    law = fit_power_law(x, y)
+    own = np.array([np.log(values).var(ddof=1) for values in x])
+    degrees = np.array([1, 2, 2, 2])
+    pooled = (own * degrees).sum() / degrees.sum()
+    of_errors = np.mean([np.log(values).var(ddof=1) for values in y])
+    variances = of_errors / 3 + law.exponent**2 * np.maximum(own, pooled) / (degrees + 1)
+    log_x, log_y = (np.log([values.mean() for values in points]) for points in (x, y))
+    slope, offset = np.polyfit(log_x, log_y, 1, w=1 / np.sqrt(variances))
+    assert law.exponent == pytest.approx(-slope, rel=1e-6)
+    missed = np.square(log_y - offset - slope * log_x) / variances
+    assert law.chi_square == pytest.approx(missed.sum(), rel=1e-6)
+
+
+def test_times_that_scatter_more_than_they_differ_are_not_fitted():
+    # mean ± sd of four settings of a real sweep, whose chi square was 59 over 2
+    known = [(5.5, 3.5), (5.51, 3.6), (6.8, 5.0), (11.6, 1.5)]
+    x = [mean + sd * np.array([-1, 1]) / np.sqrt(2) for mean, sd in known]
+    y = [error * np.array([0.99, 1.01]) for error in (0.2, 0.19, 0.185, 0.18)]
+    assert why_no_fit(x, y, "times") == "times scatter more than the settings differ"
+    assert why_no_fit([values.mean() for values in x], y, "times") == ""
+    # standard errors against half the gap, ln 2 / 2 = 0.347
+    for width, said in ((0.34, ""), (0.35, "scatter more")):
+        x = [size * np.exp(width * np.array([-1, 1])) for size in (1, 2, 4)]
+        x = [values * size / values.mean() for values, size in zip(x, (1, 2, 4), strict=True)]
+        assert said in why_no_fit(x, y[:3])
+        assert bool(said) == bool(why_no_fit(x, y[:3]))
+
+
+def test_a_cost_within_its_scatter_is_not_preferred():
+    costs, qualities = [1.0, 1.1, 1.9, 2.0], [0.7, 0.8, 0.85, 0.84]
+    assert on_the_front(costs, qualities) == [0, 1, 2]
+    assert on_the_front(costs, qualities, [0.08] * 4) == [1, 2]
+    assert on_the_front(costs, qualities, [0.07] * 4) == [0, 1, 2]
+    # the middle one is as cheap as either, the ends differ: both stay
+    assert on_the_front([1, 1.1, 1.2], [0.7, 0.8, 0.9], [0.08] * 3) == [0, 2]
+    assert on_the_front([1, 1], [0.7, 0.7], [0.1, 0.1]) == [0]
+
+
+def test_event_chance_that_runs_do_not_share_counts_once():
+    x, y = points(0.2, 0.01, n_runs=2)
+    draw = np.random.default_rng(3)
+    groups = [
+        Group.of("", [(value, 1e-3 * draw.standard_normal(50)) for value in values]) for values in y
+    ]
+    law = fit_power_law(
+        x, y, [one.deviation for one in groups], [one.own_event_variance for one in groups]
+    )
+    log_x = np.log(x) - np.log(x).mean()
+    weights = log_x / (log_x @ log_x) / [values.mean() for values in y]
+    whole = np.square(sum(w * one.deviation for w, one in zip(weights, groups, strict=True))).sum()
+    own = sum(w**2 * one.own_event_variance for w, one in zip(weights, groups, strict=True))
+    assert own > 0.1 * whole
+    assert law.event_error == pytest.approx(np.sqrt(max(whole - own, 0)), abs=1e-12)
+
+
+def test_the_page_says_how_well_times_are_known(runs):
+    for run_dir in runs.iterdir():
+        path = run_dir / "facts" / "evaluation.json"
+        evaluation = json.loads(path.read_text())
+        dim, seed = map(int, run_dir.name.split("_")[2:])
+        slow = {1: 0.5, 2: 1.5}[seed] * (40 if dim == 16 else dim)
+        evaluation["cost"]["latency"]["1"]["median_ms"] = slow
+        evaluation["cost"]["latency"]["512"]["median_ms"] = dim * {1: 0.99, 2: 1.01}[seed]
+        path.write_text(json.dumps(evaluation))
+    written, found = report_on(runs, figures=["latency", "throughput"])
+    of_cost = {one["cost"]: one for one in found["costs"]}
+    latency = of_cost["latency"]
+    assert latency["objection"] == "times scatter more than the settings differ"
+    assert latency["law"] is None
+    # all are equal within √2 · 0.55 but the largest and the smallest
+    on_front = {point["setting"] for point in latency["points"] if point["on_front"]}
+    assert on_front == {"dim=128", "dim=32"}
+    assert of_cost["throughput"]["law"] is not None
+    page = (written / "report.html").read_text()
+    assert "times scatter more than the settings differ" in page
+    assert "count as equal" in page
+    assert "be told from a slower setting" in page

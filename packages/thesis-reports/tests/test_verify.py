@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -128,3 +129,52 @@ def test_other_analyses_hold_too(
     report = report_of({"inputs": {"sweep_dir": str(sweep)}, "report_name": name})
     found = verify_report(report)
     assert found.holds, found.text()
+
+
+def test_two_of_a_name_are_both_checked(sweep: Path, tmp_path: Path, report_of) -> None:
+    path = tmp_path / "twice.py"
+    path.write_text(
+        "from thesis_reports import ReportConfig, open_report, read_config\n"
+        "VALUES = ['0.8', '0.7']\n"
+        "def run_report(cfg):\n"
+        "    with open_report(read_config(cfg, ReportConfig), 'Twice?') as report:\n"
+        "        for value in VALUES:\n"
+        "            report.key_number('AUROC', value)\n"
+        "        report.summary(report.runs)\n"
+    )
+    report = report_of({"report_path": str(path), "inputs": {"sweep_dir": str(sweep)}})
+    assert verify_report(report).holds
+    path.write_text(path.read_text().replace("0.8", "0.9"))
+    assert set(verify_report(report).failed) == {"key number AUROC"}
+
+
+def test_a_run_that_takes_no_pointer_does_not_fail_the_check(sweep: Path, report_of) -> None:
+    run_dir = sorted((sweep.parents[1] / "runs").iterdir())[0]
+    (run_dir / "report_pointer.txt").mkdir()
+    report = report_of({"inputs": {"sweep_dir": str(sweep)}})
+    assert "could not be left" in (report / "report.html").read_text()
+    assert verify_report(report).holds
+
+
+def test_another_sweep_under_the_same_pattern_changes_nothing(
+    sweep: Path, report_of, write_run, config_of
+) -> None:
+    report = report_of({"inputs": {"sweep_dir": str(sweep.parent / "exp*")}})
+    run_dir = write_run(sweep.parents[1] / "runs" / "run_20260103-120000_new", config_of(9, 96))
+    write_pointer(sweep.parent / "exp_20260103-120000_new", 0, run_dir, [])
+    assert verify_report(report).holds
+
+
+def test_a_torn_manifest_is_an_answer_and_no_traceback(report: Path) -> None:
+    manifest = report / "manifest.yaml"
+    manifest.write_text("".join(manifest.read_text().splitlines(keepends=True)[:5]))
+    with pytest.raises(RunError, match="torn"):
+        verify_report(report)
+
+
+def test_a_copy_of_a_report_can_be_checked_and_writes_nothing(report: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "mail" / "report"
+    shutil.copytree(report, copy)
+    before = sorted(tmp_path.rglob("*"))
+    assert verify_report(copy).holds
+    assert sorted(tmp_path.rglob("*")) == before

@@ -16,7 +16,10 @@ _DIR_FLAGS = ("--config-dir", "-cd")
 _OTHER_FLAGS = ("--config-path", "-cp", "--cfg", "-c", "--package", "-p", "--info", "-i")
 _OVERRIDE = re.compile(r"\+{0,2}(?P<key>[A-Za-z_][\w.-]*)=(?P<value>.*)", re.DOTALL)
 # values that stand for paths: they may hold what Hydra's grammar would take apart
-_PATHS = ("inputs.sweep_dir", "env.output_root", "report_path", "outputs.report_subdir")
+_PATHS = (
+    "inputs.sweep_dir", "inputs.sweep_dirs", "inputs.run_dirs", "data.path",
+    "env.output_root", "report_path", "outputs.report_subdir",
+)  # fmt: skip
 
 
 def prepare(arguments: Sequence[str], configs: Path) -> list[str]:
@@ -103,6 +106,6 @@ def _override(argument: str) -> str:
     key, value = match["key"], match["value"]
     if key == "hydra" or key.startswith("hydra."):
         return argument
-    if key in _PATHS and value != "null" and not value.startswith(("'", '"')):
+    if key in _PATHS and value != "null" and not value.startswith(("'", '"', "[")):
         value = "'" + value.replace("'", "\\'") + "'"
     return f"++{key}={value}"

@@ -14,6 +14,7 @@ from torch import Tensor
 from thesis_data.augmentation import wrap
 from thesis_data.events import EventBatch
 from thesis_data.random import keyed_seed, keyed_words
+from thesis_facts.errors import DataError
 
 Corrupt = Callable[[EventBatch], EventBatch]
 
@@ -27,7 +28,14 @@ def smear(batch: EventBatch, strength: float, n_tokens: int) -> EventBatch:
     """Multiply energy and pt of each object by a log-normal factor of width `strength`.
 
     The mass stays in proportion; eta and phi stay as they are.
+
+    Raises
+    ------
+    DataError
+        The objects carry neither.
     """
+    if not {0, 1} & set(batch.cont_features):
+        raise DataError("these events have no energy or pt to smear")
     normal = 2**0.5 * torch.erfinv(2 * _uniform(batch, n_tokens, "smear") - 1)
     columns = [c for c, feature in enumerate(batch.cont_features) if feature in (0, 1)]
     cont = batch.tokens_cont.clone()
@@ -45,14 +53,16 @@ def swap_ids(batch: EventBatch, strength: float, n_tokens: int) -> EventBatch:
 
 
 def scale_met(batch: EventBatch, strength: float, n_tokens: int) -> EventBatch:
-    """Multiply MET by `strength`; its direction stays."""
+    """Multiply MET by `strength`; its direction stays. DataError: there is none."""
+    _check_met(batch)
     globals_ = batch.globals.clone()
     globals_[:, :1] *= strength
     return replace(batch, globals=globals_)
 
 
 def turn_met(batch: EventBatch, strength: float, n_tokens: int) -> EventBatch:
-    """Turn METphi by an angle drawn evenly from ± `strength` (rad)."""
+    """Turn METphi by an angle drawn evenly from ± `strength` (rad). DataError: there is none."""
+    _check_met(batch)
     globals_ = batch.globals.clone()
     angle = strength * (2 * _uniform(batch, n_tokens, "turn")[:, :1] - 1)
     globals_[:, 1:] = wrap(globals_[:, 1:] + angle)
@@ -60,7 +70,14 @@ def turn_met(batch: EventBatch, strength: float, n_tokens: int) -> EventBatch:
 
 
 def shuffle_met(batch: EventBatch, strength: float, n_tokens: int) -> EventBatch:
-    """Give an event, with the chance `strength`, MET and METphi of the event before it."""
+    """Give an event, with the chance `strength`, MET and METphi of the event before it.
+
+    Raises
+    ------
+    DataError
+        There is no MET.
+    """
+    _check_met(batch)
     chosen = _uniform(batch, n_tokens, "shuffle")[:, :1] < strength
     return replace(batch, globals=torch.where(chosen, batch.globals.roll(1, 0), batch.globals))
 
@@ -80,6 +97,11 @@ def drop_objects(batch: EventBatch, strength: float, n_tokens: int) -> EventBatc
     )
 
 
+def _check_met(batch: EventBatch) -> None:
+    if not batch.globals.shape[1] or not batch.cont_features:  # binned tokens of MET are words
+        raise DataError("these events have no MET in GeV to change")
+
+
 CORRUPTIONS: dict[str, Callable[..., EventBatch]] = {
     "smearing": smear,
     "swapped_ids": swap_ids,
@@ -94,5 +116,6 @@ CORRUPTIONS: dict[str, Callable[..., EventBatch]] = {
 def _uniform(batch: EventBatch, n_tokens: int, what: str) -> Tensor:
     """[B, T] in (0, 1)."""
     words = keyed_words(keyed_seed(0, "corruption", what), batch.row.numpy(), n_tokens)
-    draws = torch.from_numpy((words >> 40).astype("float32") + 0.5) / 2**24
+    # 23 bits: one more, and the half would be rounded away, up to 1
+    draws = torch.from_numpy((words >> 41).astype("float32") + 0.5) / 2**23
     return draws[:, : batch.mask.shape[1]]

@@ -1,5 +1,6 @@
 """The end of an autoencoder's run: scores of events, what they find, last facts."""
 
+import logging
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from thesis_facts.anomaly import (
     write_anomaly_scores,
 )
 from thesis_facts.builders import run_meta
+from thesis_facts.errors import DataError
 from thesis_facts.processes import PROCESSES
 from thesis_loops.config import AnomalySettings, ScoresSettings
 from thesis_loops.engine.distributed import from_rank_zero
@@ -27,6 +29,8 @@ from thesis_loops.engine.fit import Fitted
 from thesis_loops.engine.numerics import cuda_info
 from thesis_loops.engine.run import Run
 from thesis_loops.evaluation import describe_checkpoint
+
+log = logging.getLogger(__name__)
 
 
 def conclude(
@@ -104,7 +108,11 @@ def _find_corruptions(
         if strength is None:
             continue
         corrupt = corruption(name, strength, model.spec.n_tokens)
-        corrupted = score_split(run, model, split, corrupt)
+        try:
+            corrupted = score_split(run, model, split, corrupt)
+        except DataError as error:  # the run must not end for what its events lack
+            log.warning("%s is not tried: %s", name, error)
+            continue
         rows = _is_background(clean, anomaly.background)
         weights = None if clean.weights is None else clean.weights[rows]
         found[name] = {

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -130,11 +131,21 @@ class Inference(Section):
     """
 
     enabled: bool = False
-    device: str = "auto"
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     batch_size: int | None = Field(None, ge=1)
     max_samples: int | None = Field(None, ge=1)
     persist_raw_scores: bool = False
     corruption_strategies: list[CorruptionStrategy] = []
+
+    @model_validator(mode="after")
+    def _check_labels(self) -> Inference:
+        labels = [strategy.label for strategy in self.corruption_strategies]
+        twice = sorted({label for label in labels if labels.count(label) > 1})
+        if twice:
+            raise ValueError(
+                f"corruption_strategies need different names, found {twice[0]!r} twice"
+            )
+        return self
 
 
 class OtherData(Section):
@@ -217,5 +228,10 @@ def read_config(cfg: Mapping[str, Any] | DictConfig, model: type[Config]) -> Con
 
 def plain_config(cfg: Mapping[str, Any] | DictConfig) -> dict[str, Any]:
     """A composed config as plain containers, its interpolations resolved."""
-    values = OmegaConf.to_container(cfg, resolve=True) if isinstance(cfg, DictConfig) else cfg
+    try:
+        values = OmegaConf.to_container(cfg, resolve=True) if isinstance(cfg, DictConfig) else cfg
+    except OmegaConfBaseException as error:
+        raise ConfigError(
+            "the config can't be resolved", found=str(error).splitlines()[0]
+        ) from error
     return {str(key): value for key, value in dict(values).items()}  # ty: ignore

@@ -20,8 +20,9 @@ def reserve_directory(config: ReportConfig, now: datetime) -> Path:
     Path
         ``{output_root}/reports/report_TIMESTAMP_NAME``, with ``-2``, ``-3``, … where taken.
     """
-    name = config.outputs.report_subdir or f"report_{now:%Y%m%d-%H%M%S}_{_safe(config.title())}"
-    if Path(name).is_absolute() or ".." in Path(name).parts:
+    name = config.outputs.report_subdir or f"report_{now:%Y%m%d-%H%M%S}_{safe_name(config.title())}"
+    parts = Path(name).parts
+    if Path(name).is_absolute() or ".." in parts or not parts:
         raise ConfigError(
             "a report stays inside the output root",
             key="outputs.report_subdir",
@@ -32,18 +33,26 @@ def reserve_directory(config: ReportConfig, now: datetime) -> Path:
     for attempt in itertools.count(1):
         directory = wanted if attempt == 1 else wanted.with_name(f"{wanted.name}-{attempt}")
         try:
-            directory.mkdir(parents=True)
+            directory.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _not_written(directory, error) from error
+        try:
+            directory.mkdir()
         except FileExistsError:
             continue
         except OSError as error:
-            raise RunError(
-                "the report can't be written",
-                key=str(directory),
-                found=error.strerror,
-                do="give a folder that can be written with env.output_root=PATH",
-            ) from error
+            raise _not_written(directory, error) from error
         return directory
     raise AssertionError("counting never ends")
+
+
+def _not_written(directory: Path, error: OSError) -> RunError:
+    return RunError(
+        "the report can't be written",
+        key=str(directory),
+        found=error.strerror,
+        do="give a folder that can be written with env.output_root=PATH",
+    )
 
 
 def output_root(config: ReportConfig) -> Path:
@@ -67,5 +76,6 @@ def _first_match(pattern: str) -> Path:
     return Path(matches[0] if matches else path).resolve()
 
 
-def _safe(name: str) -> str:
+def safe_name(name: str) -> str:
+    """A name that any file system takes."""
     return "".join(c if c.isalnum() or c in "._-" else "_" for c in name)

@@ -151,7 +151,7 @@ def judge(
     column = metric.column if split == "val" else f"metric_{metric.name}_{split}"
     if metric.name in _OF_SCORES:
         found = _judge_scores(known, source, metric.name, split, signal, key)
-        if found.groups or column not in finished:
+        if found.groups or source.infers or column not in finished:
             return found
     values: Mapping[Any, Any] = finished[column].to_dict() if column in finished else {}
     left_out, judged = [], []

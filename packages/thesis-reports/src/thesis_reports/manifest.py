@@ -16,6 +16,7 @@ from thesis_facts import describe_file, write_atomic
 from thesis_facts.durable import json_text
 from thesis_facts.errors import RunError
 from thesis_facts.events import read_outline
+from thesis_reports.checkpoints import tested_checkpoint
 from thesis_reports.config import Inputs, ReportConfig
 from thesis_reports.reproduce import absolute_path, command
 from thesis_reports.scores import ScoreSource
@@ -23,9 +24,9 @@ from thesis_reports.selection import SelectedRuns
 from thesis_reports.sweeps import SweepState
 
 SCHEMA_VERSION = 2
-CHECKPOINT = "best_val.pt"
 
 _PACKAGES = ("thesis-reports", "thesis-facts", "numpy", "pandas", "matplotlib", "jinja2")
+_NEEDED = {"config", "inputs", "runs", "deselected", "skipped", "scores", "sweeps", "files"}
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # ten times as fast where it is built
 
@@ -107,6 +108,10 @@ def read_manifest(directory: Path) -> dict[str, Any]:
         raise RunError("not a report", key=str(path), found=error.strerror) from error
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise RunError("not a report", key=str(path), found=str(error).splitlines()[0]) from error
+    if isinstance(manifest, dict) and not manifest.keys() >= _NEEDED:
+        missing = ", ".join(sorted(_NEEDED - manifest.keys()))
+        if manifest.get("schema_version") == SCHEMA_VERSION:
+            raise RunError("the manifest is torn", key=str(path), found=f"no {missing}")
     if not isinstance(manifest, dict) or manifest.get("schema_version") != SCHEMA_VERSION:
         found = manifest.get("schema_version") if isinstance(manifest, dict) else None
         raise RunError(
@@ -122,7 +127,7 @@ def read_manifest(directory: Path) -> dict[str, Any]:
 def write_manifest(path: Path, manifest: Mapping[str, Any]) -> None:
     """Write a manifest as YAML, keys in the order given."""
     text = yaml.dump(dict(manifest), Dumper=_DUMPER, sort_keys=False, allow_unicode=True, width=100)
-    write_atomic(path, lambda file: file.write(text.encode()))
+    write_atomic(path, lambda file: file.write(text.encode(errors="backslashreplace")))
 
 
 def package_versions() -> dict[str, str]:
@@ -155,7 +160,7 @@ def append_pointers(run_dirs: Iterable[str], report_id: str) -> list[str]:
 
 
 def _run(row: Mapping[str, Any]) -> dict[str, Any]:
-    checkpoint = describe_file(Path(row["run_dir"]) / CHECKPOINT)
+    checkpoint = describe_file(tested_checkpoint(row["run_dir"]))
     known = {key: _text(row.get(key)) for key in ("name", "run_dir", "run_id", "status")}
     return {
         **known,

@@ -17,11 +17,22 @@ _STAMP = re.compile(r"^run_\d{8}-\d{6}_")
 
 
 def run_names(run_dirs: Iterable[str]) -> list[str]:
-    """A name for each run directory: without its time stamp where that stays unambiguous."""
+    """A name for each run directory, no two the same: without its time stamp where that will do."""
     full = [Path(run_dir).name for run_dir in run_dirs]
     short = [_STAMP.sub("", name) or name for name in full]
     seen = Counter(short)
-    return [brief if seen[brief] == 1 else name for brief, name in zip(short, full, strict=True)]
+    names = [brief if seen[brief] == 1 else name for brief, name in zip(short, full, strict=True)]
+    return numbered(names)
+
+
+def numbered(names: Iterable[str]) -> list[str]:
+    """The same names, those that came before with a number: ``a``, ``a (2)``."""
+    met: Counter[str] = Counter()
+    found = []
+    for name in names:
+        met[name] += 1
+        found.append(name if met[name] == 1 else f"{name} ({met[name]})")
+    return found
 
 
 def setting_names(keys: Iterable[str]) -> dict[str, str]:

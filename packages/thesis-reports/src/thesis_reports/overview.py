@@ -134,7 +134,7 @@ def _outcome(overview: pd.DataFrame, metric: Metric) -> list[Column]:
         columns.append(Column("val loss", _cells(overview, "loss.total_best"), number))
     columns += [
         Column("best epoch", _cells(overview, "best_epoch"), lambda epoch: _whole(epoch + 1)),
-        Column("epochs", _cells(overview, "epochs_run"), _whole),
+        Column("epochs run", _cells(overview, "epochs_run"), _whole),
         Column("time", _cells(overview, "total_time_s"), duration),
     ]
     return [column for column in columns if any(pd.notna(value) for value in column.values)]

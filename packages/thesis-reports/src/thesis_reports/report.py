@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from thesis_facts import write_atomic, write_json
 from thesis_facts.errors import ConfigError
 from thesis_facts.strict_json import json_ready
 from thesis_reports.config import ReportConfig
-from thesis_reports.directory import reserve_directory
+from thesis_reports.directory import output_root, reserve_directory, safe_name
 from thesis_reports.export import write_tables
 from thesis_reports.manifest import (
     append_pointers,
@@ -66,10 +66,13 @@ def open_report(
     recomputed = _RECOMPUTED.get()
     if recomputed is not None:
         selected = read_selected(config.inputs, recomputed.only)
-        recomputed.report = Report(config, selected, None, datetime.now(UTC), question)
+        recomputed.report = Report(
+            config, selected, None, datetime.now(UTC), question, recomputed.only.scores
+        )
         yield recomputed.report
         return
     selected = read_selected(config.inputs)
+    ScoreSource(config, selected.configs).check()
     created = datetime.now(UTC)
     directory = reserve_directory(config, created.astimezone())
     report = Report(config, selected, directory, created, question)
@@ -126,6 +129,7 @@ class Report:
         directory: Path | None,
         created: datetime,
         question: str,
+        known_scores: Mapping[tuple[str, str], str] | None = None,
     ) -> None:
         self.config = config
         self.runs = selected.runs
@@ -133,7 +137,7 @@ class Report:
         self.configs = selected.configs
         self.sweeps = selected.sweeps
         self.directory = directory
-        self.scores = ScoreSource(config, selected.configs)
+        self.scores = ScoreSource(config, selected.configs, known_scores)
         self.also_read: list[Path] = []
         self.question = question
         self.answer = ""
@@ -145,6 +149,7 @@ class Report:
         if selected.deselected:
             left_out = counted(len(selected.deselected), "run")
             self._page.notes.append(f"inputs.select leaves out {left_out}.")
+        self._page.notes += _what_is_scored(config)
 
     @property
     def report_id(self) -> str:
@@ -197,6 +202,8 @@ class Report:
         """
         if not self._is_wanted(name):
             return
+        if any(isinstance(b, PageFigure) and b.name == name for b in self._page.blocks):
+            raise ValueError(f"two figures are called {name!r}")
         figure = PageFigure(name, title, caption, data=data.to_csv(index=False), wide=wide)
         if self.directory is not None:
             figure = self._saved(figure, draw)
@@ -211,7 +218,9 @@ class Report:
         target = self.directory / folder / figure.name
         target.parent.mkdir(parents=True, exist_ok=True)
         svg = save_figure(draw, target, outputs.fig_format, outputs.dpi)
-        target.with_suffix(".csv").write_text(figure.data, encoding="utf-8")
+        target.with_name(f"{figure.name}.csv").write_text(
+            figure.data, encoding="utf-8", errors="backslashreplace"
+        )
         suffixes = [*outputs.fig_format, "csv"]
         files = [(suffix, str(folder / f"{figure.name}.{suffix}")) for suffix in suffixes]
         return replace(figure, svg=svg, files=files)
@@ -250,11 +259,11 @@ class Report:
     def write(self) -> None:
         """Render the page, write what it says as data, the manifest, and pointers in the runs."""
         assert self.directory is not None
+        self._keep_scores()
+        record = self.record()
         for refusal in append_pointers(self.configs, self.report_id):
             logger.warning("No report_pointer.txt in %s", refusal)
             self.note(f"The report's id could not be left in {refusal}.")
-        self._keep_scores()
-        record = self.record()
         page = self._page
         page.commands.insert(0, ("Make this report again:", command(self.config)))
         page.commands.insert(1, ("Check its numbers:", verify_command(self.directory)))
@@ -262,7 +271,7 @@ class Report:
         page.files.append(("all that this page says, as data", "page.json"))
         html = render_page(page)
         target = self.directory / "report.html"
-        write_atomic(target, lambda file: file.write(html.encode()))
+        write_atomic(target, lambda file: file.write(html.encode(errors="backslashreplace")))
         write_json(self.directory / "page.json", record)
         about = {
             "report_id": self.report_id,
@@ -278,7 +287,7 @@ class Report:
             self.directory, self._created, self.config, self._selected, self.scores, self.also_read
         )
         write_manifest(self.directory / "manifest.yaml", manifest)
-        write_index(self.directory.parent)
+        write_index(output_root(self.config) / "reports")
         logger.info("%s", self.answer)
         logger.info("Report: %s", target)
 
@@ -294,12 +303,25 @@ class Report:
         folder = self.directory / self._folder / "scores"
         folder.mkdir(parents=True, exist_ok=True)
         for run_dir, split, path in self.scores.files:
-            name = names.get(run_dir, Path(run_dir).name)
+            name = safe_name(names.get(run_dir, Path(run_dir).name))
             shutil.copyfile(path, folder / f"{name}_{split}.npz")
 
     def _is_wanted(self, figure: str) -> bool:
         wanted = self.config.outputs.which_figures
         return wanted is None or figure in wanted
+
+
+def _what_is_scored(config: ReportConfig) -> list[str]:
+    """What a reader must know of events that are not those of the runs."""
+    notes = []
+    if config.data.path is not None:
+        given = config.data.path
+        paths = given if isinstance(given, str) else ", ".join(given)
+        notes.append(f"Scores are of the events in {paths}, not of those that runs were tested on.")
+    if config.inference.max_samples is not None:
+        n = counted(config.inference.max_samples, "event")
+        notes.append(f"At most {n} of each split were scored.")
+    return notes
 
 
 def _check_figures(wanted: Sequence[str], known: Sequence[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,8 @@ def override_value(value: Any) -> str:
     >>> override_value(["a b", 0.5, None])
     "['a b',0.5,null]"
     """
+    if isinstance(value, BaseModel):
+        value = value.model_dump(mode="json")
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -63,7 +65,9 @@ def override_value(value: Any) -> str:
 
 
 def _differences(config: ReportConfig) -> Iterator[tuple[str, Any]]:
-    for key, value in _leaves(config):
+    # a config of another name than its analysis has values of its own, so that none goes without
+    own = config.config_name not in (None, config.report_name)
+    for key, value in _leaves(config, always=_own_sections(config) if own else ()):
         if key in ("inputs.sweep_dir", "env.output_root", "report_path"):
             yield key, absolute_path(value)
         elif key in ("inputs.run_dirs", "inputs.sweep_dirs", "data.path"):
@@ -74,15 +78,25 @@ def _differences(config: ReportConfig) -> Iterator[tuple[str, Any]]:
             yield key, value
 
 
-def _leaves(model: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Values that were set to something else than their default, by dotted key."""
+def _own_sections(config: ReportConfig) -> list[str]:
+    """What the analysis adds to the config of all reports."""
+    return [name for name in type(config).model_fields if name not in ReportConfig.model_fields]
+
+
+def _leaves(
+    model: BaseModel, prefix: str = "", always: Sequence[str] = (), everything: bool = False
+) -> Iterator[tuple[str, Any]]:
+    """Values that were set to something else than their default, by dotted key.
+
+    Those of the sections in `always` come in any case.
+    """
     for name, field in type(model).model_fields.items():
-        value = getattr(model, name)
+        value, wanted = getattr(model, name), everything or name in always
         if isinstance(value, BaseModel):
-            yield from _leaves(value, f"{prefix}{name}.")
+            yield from _leaves(value, f"{prefix}{name}.", everything=wanted)
         elif isinstance(value, dict):
             yield from _entries(value, f"{prefix}{name}.")
-        elif value != field.get_default(call_default_factory=True):
+        elif wanted or value != field.get_default(call_default_factory=True):
             yield f"{prefix}{name}", value
     yield from _entries(model.model_extra or {}, prefix)
 

@@ -48,10 +48,22 @@ class SelectedRuns:
 
 @dataclass(frozen=True)
 class KnownRuns:
-    """Runs that were there at an earlier time, and what could not be read then."""
+    """What was there at an earlier time.
+
+    Attributes
+    ----------
+    run_dirs, sweeps
+        Runs that could be read, and sweeps.
+    skipped
+        What could not be read then, with the reason.
+    scores
+        Files with scores, by run directory and label of the split.
+    """
 
     run_dirs: frozenset[str]
     skipped: list[tuple[str, str]]
+    sweeps: frozenset[str]
+    scores: Mapping[tuple[str, str], str]
 
 
 def read_selected(inputs: Inputs, known: KnownRuns | None = None) -> SelectedRuns:
@@ -66,7 +78,11 @@ def read_selected(inputs: Inputs, known: KnownRuns | None = None) -> SelectedRun
         runs = runs[runs["run_dir"].isin(known.run_dirs)].reset_index(drop=True)
         skipped = known.skipped
     points = None if known is None else {*known.run_dirs, *(path for path, _ in known.skipped)}
-    states, of_run = sweep_states(sweeps or (), runs, points)
+    states, of_run, torn = sweep_states(sweeps or (), runs, points)
+    if known is not None:
+        states = [state for state in states if state.path in known.sweeps]
+    else:
+        skipped = [*skipped, *torn]
     runs.insert(0, "name", run_names(runs["run_dir"]))
     if len(states) > 1:
         runs["sweep"] = [of_run.get(run_dir) for run_dir in runs["run_dir"]]

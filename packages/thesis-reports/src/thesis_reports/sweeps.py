@@ -72,8 +72,8 @@ def missing_points(states: Sequence[SweepState]) -> list[tuple[str, str]]:
 
 def sweep_states(
     sweeps: Sequence[str], runs: pd.DataFrame, known: Container[str] | None = None
-) -> tuple[list[SweepState], dict[str, str]]:
-    """State of each sweep, and the name of the sweep of each run directory.
+) -> tuple[list[SweepState], dict[str, str], list[tuple[str, str]]]:
+    """State of each sweep, the names of the sweeps of each run directory, and plans that are torn.
 
     Parameters
     ----------
@@ -85,32 +85,38 @@ def sweep_states(
         Of a sweep without a plan, the run directories that are taken for its points; None: all.
     """
     status = dict(zip(runs["run_dir"], runs["status"], strict=True)) if len(runs) else {}
-    states, of_run = [], {}
+    states: list[SweepState] = []
+    of_run: dict[str, str] = {}
+    torn: list[tuple[str, str]] = []
     for path in _directories(sweeps):
-        points, n_planned = _points(path)
+        points, n_planned, problem = _points(path)
+        if problem:
+            torn.append((os.path.join(path, "sweep.json"), problem))
         if n_planned is None and known is not None:
             points = [(run_dir, overrides) for run_dir, overrides in points if run_dir in known]
         if not points and n_planned is None:
             continue
         name = os.path.basename(path)
-        of_run |= {run_dir: name for run_dir, _ in points}
+        for run_dir, _ in points:
+            of_run[run_dir] = f"{of_run[run_dir]}, {name}" if run_dir in of_run else name
         counts = Counter(status.get(run_dir, "missing") for run_dir, _ in points)
         missing = [overrides for run_dir, overrides in points if run_dir not in status]
         states.append(SweepState(path, name, n_planned, dict(counts), missing))
-    return states, of_run
+    return states, of_run, torn
 
 
-def _points(sweep: str) -> tuple[list[tuple[str, str]], int | None]:
-    """(run directory, overrides) of each point, and how many were planned."""
+def _points(sweep: str) -> tuple[list[tuple[str, str]], int | None, str]:
+    """(run directory, overrides) of each point, how many were planned, why the plan is unknown."""
+    plan, problem = None, ""
     try:
         plan = read_plan(sweep)
-    except ThesisError:  # the runs themselves can be read all the same
-        plan = None
+    except ThesisError as error:  # the runs themselves can be read all the same
+        problem = str(error)
     if plan is not None and plan.points is not None:
         points = [(point.run_dir, " ".join(point.overrides)) for point in plan.points]
-        return points, len(points)
+        return points, len(points), problem
     pointers = find_pointers(sweep)
-    return [(run_dir, " ".join(overrides)) for _, run_dir, overrides in pointers], None
+    return [(run_dir, " ".join(overrides)) for _, run_dir, overrides in pointers], None, problem
 
 
 def _directories(patterns: Sequence[str]) -> list[str]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import csv
 import io
 import math
+import os
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,17 +73,19 @@ def verify_report(directory: str | Path) -> Verification:
     RunError
         It is no report, or its runs are gone.
     """
-    directory = Path(directory).expanduser().resolve()
+    directory = Path(os.path.expanduser(directory)).resolve()
     manifest = read_manifest(directory)
     recorded = read_object(str(directory / "page.json"))
     if recorded is None:
         raise RunError("what the page says is gone", key=str(directory / "page.json"))
     found = Verification(changed=list(_changed_files(directory, manifest)))
     config = {**manifest["config"], "inputs": manifest["inputs"]}
-    config["env"] = {**config["env"], "output_root": str(_output_root(directory, manifest))}
+    config["env"] = {**config["env"], "output_root": str(directory.parent)}  # nothing is written
     known = KnownRuns(
         frozenset([*(run["run_dir"] for run in manifest["runs"]), *manifest["deselected"]]),
         [(one["path"], one["reason"]) for one in manifest["skipped"]],
+        frozenset(sweep["path"] for sweep in manifest["sweeps"]),
+        {(one["run_dir"], one["split"]): one["path"] for one in manifest["scores"]},
     )
     with recompute(known) as recomputed:
         run_report(config)
@@ -97,19 +101,19 @@ def verify_report(directory: str | Path) -> Verification:
     return found
 
 
-def _output_root(directory: Path, manifest: Mapping[str, Any]) -> Path:
-    """The output root: above ``reports``, however deep the report lies below it."""
-    name = manifest["config"]["outputs"]["report_subdir"]
-    depth = len(Path(name).parts) if name else 1
-    return directory.parents[depth]
-
-
 def _changed_files(directory: Path, manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for path, digest in manifest["files"].items():
         yield from _check(directory / path, digest, "a file of the report")
     for run in manifest["runs"]:
         for path, digest in run["facts"].items():
             yield from _check(Path(run["run_dir"]) / path, digest, "facts")
+    if manifest.get("inference"):
+        for run in manifest["runs"]:
+            checkpoint = run["checkpoint"]
+            yield from _check(Path(checkpoint["path"]), checkpoint["sha256"], "a checkpoint")
+        for dataset in manifest["inference"]["datasets"]:
+            for file in dataset.get("files", [dataset]):
+                yield from _check(Path(file["path"]), file["sha256"], "events")
     for scores in manifest["scores"]:
         yield from _check(Path(scores["path"]), scores["sha256"], f"scores of {scores['split']}")
     for file in manifest["also_read"]:
@@ -135,13 +139,16 @@ def _items(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         ("tables", "table"),
         ("lists", "list"),
     ):
-        for name, value in record.get(kind, {}).items():
+        for name, value in dict(record.get(kind) or {}).items():
             yield f"{one} {name}", value
-    for name, figure in record.get("figures", {}).items():
-        yield f"figure {name}", {"caption": figure["caption"], "data": _rows(figure["data"])}
+    for name, figure in dict(record.get("figures") or {}).items():
+        known = figure if isinstance(figure, Mapping) else {}
+        data = _rows(str(known.get("data", "")))
+        yield f"figure {name}", {"caption": known.get("caption"), "data": data}
 
 
 def _rows(data: str) -> list[list[Any]]:
+    csv.field_size_limit(sys.maxsize)  # a name may be as long as it likes
     return [[_value(cell) for cell in row] for row in csv.reader(io.StringIO(data))]
 
 

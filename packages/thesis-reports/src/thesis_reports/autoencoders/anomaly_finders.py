@@ -82,9 +82,13 @@ def _infer(report: Report, run_dir: str, background: Sequence[str] | None) -> di
     weights = None if clean.weights is None else clean.weights[rows]
     corruptions = {}
     for strategy in report.config.inference.corruption_strategies:
-        changed = report.scores.read_corrupted_anomaly(
-            run_dir, "test", strategy.type, strategy.params.strength
-        )
+        try:
+            changed = report.scores.read_corrupted_anomaly(
+                run_dir, "test", strategy.type, strategy.params.strength
+            )
+        except ThesisError as error:
+            report.note(f"{strategy.label} could not be tried with {run_dir}: {error}")
+            continue
         corruptions[strategy.label] = {
             name: compare_changed(values[rows], changed.scores[name][rows], weights)
             for name, values in clean.scores.items()

@@ -105,7 +105,9 @@ def read_errors(
     finished = set(runs.loc[runs["status"] == "complete", "run_dir"]) if len(runs) else set()
     groups = [replace(g, run_dirs=tuple(r for r in g.run_dirs if r in finished)) for g in groups]
     found = _from_scores(groups, source, metrics, split)
-    return found if found.n_events else _recorded(groups, runs, metrics, split)
+    if found.n_events or source.infers:
+        return found
+    return _recorded(groups, runs, metrics, split)
 
 
 def _from_scores(

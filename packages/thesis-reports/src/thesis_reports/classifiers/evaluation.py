@@ -63,7 +63,7 @@ def evaluate_on_test(run: Mapping[str, Any], source: ScoreSource) -> Evaluation:
             scores.logits, scores.labels, scores.class_names, scores.weights
         )
     except ThesisError as error:
-        return Evaluation(_recorded(run), None, str(error))
+        return Evaluation({} if source.infers else _recorded(run), None, str(error))
     return Evaluation(report, scores)
 
 

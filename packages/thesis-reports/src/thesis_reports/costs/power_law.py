@@ -253,9 +253,10 @@ def _resample(
 
 
 def _resample_sizes(sizes: Sizes) -> NDArray[np.float64]:
-    """How far chance moves log x [R, P]."""
+    """How far chance moves log x [R, P], as wide as Student's t where few runs tell of it."""
     draw = np.random.default_rng(1)
-    return sizes.errors * draw.standard_normal((_N_RESAMPLED, len(sizes.errors)))
+    wider = stats.t.ppf(0.84, max(sizes.freedom, 1)) / stats.norm.ppf(0.84)
+    return wider * sizes.errors * draw.standard_normal((_N_RESAMPLED, len(sizes.errors)))
 
 
 def _objection(

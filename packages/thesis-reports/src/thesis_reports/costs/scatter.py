@@ -48,10 +48,10 @@ def sizes_of(x: Sequence[ArrayLike]) -> Sizes:
     points = [np.atleast_1d(np.asarray(values, dtype=float)) for values in x]
     counts = np.array([len(values) for values in points])
     squares = np.array([np.square(np.log(v) - np.log(v).mean()).sum() for v in points])
+    squares[squares < 1e-20] = 0.0  # equal but for their last digits
     freedom = int((counts - 1).sum())
     pooled = squares.sum() / freedom if freedom else 0.0
     variances = np.maximum(squares / np.maximum(counts - 1, 1), pooled)
-    variances[variances < 1e-20] = 0.0  # equal but for their last digits
     means = np.array([values.mean() for values in points])
     return Sizes(means, np.sqrt(variances / counts), freedom)
 

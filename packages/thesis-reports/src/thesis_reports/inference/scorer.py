@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import logging
 from collections.abc import Mapping
@@ -13,22 +14,23 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
 from thesis_data import DataConfig, describe_dataset
+from thesis_data.dataset_files import dataset_files
 from thesis_facts.durable import json_text
-from thesis_facts.errors import RunError, explain
+from thesis_facts.errors import ConfigError, DataError, RunError, explain
 from thesis_facts.events import read_outline
-from thesis_facts.json_objects import read_object
+from thesis_reports.checkpoints import check_tested
 from thesis_reports.config import ReportConfig
-from thesis_reports.manifest import CHECKPOINT
 
 if TYPE_CHECKING:
     from thesis_reports.inference.scoring import Scoring
 
 logger = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 """Raised by every change after which a checkpoint gives other scores."""
 
 Corruption = tuple[str, float]  # kind and strength
@@ -97,19 +99,21 @@ class Scorer:
         """
         config = self._config_of(run_dir)
         events, dataset = self._events_of(run_dir, config)
-        checkpoint = _checkpoint_of(run_dir)
-        numerics = read_outline(run_dir).first.get("numerics") or {}
+        checkpoint = check_tested(run_dir)
+        recorded = read_outline(run_dir).first.get("numerics")
+        numerics = recorded if isinstance(recorded, Mapping) else {}
         batch_size = self._settings.batch_size or _batch_size(config)
         key = json_text(
             {
                 "version": VERSION,
-                "checkpoint": _digest(checkpoint),
+                "checkpoint": checkpoint["sha256"],
                 "dataset": dataset["sha256"],
                 "events": events.model_dump(mode="json", exclude={"path", "synthetic", "augment"}),
                 "split": split,
                 "batch_size": batch_size,
                 "max_samples": self._settings.max_samples,
                 "amp": numerics.get("amp", "off"),
+                "device": self._settings.device.partition(":")[0],
                 "matmul_precision": numerics.get("matmul_precision", "highest"),
                 "corruption": corrupted,
             }
@@ -120,7 +124,7 @@ class Scorer:
             self._n_cached += 1
             return path
         task = Task(
-            checkpoint,
+            Path(checkpoint["path"]),
             events,
             split,
             self._settings.max_samples,
@@ -133,6 +137,21 @@ class Scorer:
         self._n_scored += 1
         logger.info("scored %s of %s", split, run_dir)
         return path
+
+    def check(self) -> None:
+        """Raise a ConfigError where no run could be scored: no such file or device."""
+        if self._settings.device.startswith("cuda"):
+            _ = self._scoring
+        if self._other_path is not None:
+            try:
+                files = dataset_files(self._other_path)
+            except DataError as error:
+                raise ConfigError(
+                    error.message, key="data.path", found=str(self._other_path)
+                ) from error
+            missing = [str(file) for file in files if not file.is_file()]
+            if missing:
+                raise ConfigError("no such file", key="data.path", found=missing[0])
 
     def is_classifier(self, run_dir: str) -> bool:
         """Whether a run trained a classifier, not an autoencoder."""
@@ -164,6 +183,8 @@ class Scorer:
             values |= {"path": self._other_path, "synthetic": None}
         elif isinstance(values.get("path"), str):
             values["path"] = _as_seen_by(run_dir, values["path"])
+        elif isinstance(values.get("path"), list):
+            values["path"] = [_as_seen_by(run_dir, str(path)) for path in values["path"]]
         try:
             events = DataConfig(**values)
         except ValidationError as error:
@@ -172,6 +193,12 @@ class Scorer:
         if key not in self._described:
             self._described[key] = describe_dataset(events)
         dataset = self._described[key]
+        if dataset["sha256"] is None:
+            raise RunError(
+                "its events are not there",
+                key=str(dataset["path"]),
+                do="give them with data.path=FILE",
+            )
         recorded = read_outline(run_dir).first.get("dataset") or {}
         if self._other_path is None and recorded.get("sha256") not in (None, dataset["sha256"]):
             raise RunError(
@@ -193,33 +220,19 @@ class Scorer:
 
 def _as_seen_by(run_dir: str, path: str) -> str:
     """A relative path starts where the report is made, or else where the run was."""
-    if Path(path).is_absolute() or Path(path).exists():
+    if Path(path).is_absolute() or _is_there(path):
         return path
     try:
         launched = OmegaConf.load(Path(run_dir) / ".hydra" / "hydra.yaml")
-    except (OSError, ValueError, yaml.YAMLError):
+        folder = OmegaConf.select(launched, "hydra.runtime.cwd") or "."
+    except (OSError, ValueError, yaml.YAMLError, OmegaConfBaseException):
         return path
-    folder = OmegaConf.select(launched, "hydra.runtime.cwd") or "."
-    there = Path(str(folder)) / path
-    return str(there) if there.exists() else path
+    there = str(Path(str(folder)) / path)
+    return there if _is_there(there) else path
 
 
-def _checkpoint_of(run_dir: str) -> Path:
-    """The file whose weights the run tested."""
-    for name in ("evaluation", "anomaly"):
-        facts = read_object(str(Path(run_dir) / "facts" / f"{name}.json")) or {}
-        described = facts.get("checkpoint")
-        if isinstance(described, Mapping) and isinstance(described.get("path"), str):
-            return Path(run_dir) / Path(described["path"]).name
-    return Path(run_dir) / CHECKPOINT
-
-
-def _digest(checkpoint: Path) -> str:
-    try:
-        with checkpoint.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise RunError("no checkpoint", key=str(checkpoint), found=error.strerror) from error
+def _is_there(path: str) -> bool:
+    return Path(path).exists() or bool(glob.glob(path))
 
 
 def _batch_size(config: Mapping[str, Any]) -> int:

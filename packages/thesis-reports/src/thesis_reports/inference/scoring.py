@@ -15,10 +15,14 @@ from thesis_data.corruption import corruption
 from thesis_data.scoring import ScoresEvents, anomaly_scores, classifier_scores
 from thesis_facts import write_scores
 from thesis_facts.anomaly import write_anomaly_scores
-from thesis_facts.errors import ConfigError, RunError
+from thesis_facts.errors import ConfigError, RunError, ThesisError
 from thesis_reports.inference.scorer import Task
 
 _AMP_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+# what a model that was made for other events, or for another task, ends with
+_CANT_SCORE = (RuntimeError, KeyError, IndexError, TypeError, AttributeError, ValueError)
 
 
 class Scoring:
@@ -42,6 +46,21 @@ class Scoring:
         RunError, DataError
             The checkpoint is broken, or can't score these events.
         """
+        try:
+            self._write_scores(task, folder)
+        except ThesisError:
+            raise
+        except _CANT_SCORE as error:
+            reason = str(error).splitlines()[0] if str(error) else ""
+            is_full = isinstance(error, torch.OutOfMemoryError)
+            raise RunError(
+                "its checkpoint can't score these events",
+                key=str(task.checkpoint),
+                found=f"{type(error).__name__}: {reason}",
+                do="a smaller inference.batch_size" if is_full else None,
+            ) from error
+
+    def _write_scores(self, task: Task, folder: Path) -> None:
         model = _load(task.checkpoint, self._device)
         data = self._load_split(task.events, task.split)
         corrupted = task.corrupted

@@ -242,7 +242,10 @@ def clearly_off(looks: Sequence[Look]) -> str:
     """A sentence on the pairs that are clearly off uniform attention, most and least looked at."""
     clear = [look for look in looks if look.is_clear]
     if not clear:
-        return f"None of {counted(len(looks), 'pair')} of kinds is clearly off uniform attention."
+        text = f"None of {counted(len(looks), 'pair')} of kinds is clearly off uniform attention "
+        few = min((look.ratio.n for look in looks), default=0)
+        beside = f"; with {few} seeds only what is large and steady can be" if 1 < few < 5 else ""
+        return f"{text}(5 % after Holm's correction{beside})."
     text = f"{len(clear)} of {counted(len(looks), 'pair')} of kinds "
     text += f"{'is' if len(clear) == 1 else 'are'} clearly off uniform attention, 1"
     above = [look for look in clear if look.ratio.mean > 1][:_MOST_NAMED]

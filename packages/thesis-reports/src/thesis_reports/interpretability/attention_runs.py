@@ -177,7 +177,8 @@ class SettingAttention:
             return np.zeros(self.ratios.shape[2:])
         own = self.ratios[:, 0].var(0, ddof=1)
         known = own[np.isfinite(own)]
-        # of two or three seeds some pairs scatter little by chance
+        # of two or three seeds some pairs scatter little by chance: taken at their word they would
+        # be called clear, among so many pairs in most reports where nothing is
         return np.maximum(own, known.mean() if len(known) else 0.0) / n
 
 

@@ -179,7 +179,12 @@ def table_of(title: str, frame: Any, caption: str = "") -> Table:
 
 
 def _key(value: Any) -> str:
-    return repr(float(value)) if _is_number(value) else str(value)
+    if not _is_number(value):
+        return str(value)
+    number = float(value)
+    if math.isinf(number):
+        return "Infinity" if number > 0 else "-Infinity"  # as scripts spell it
+    return repr(number)
 
 
 def _is_number(value: Any) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ def write_index(reports: Path) -> Path | None:
     html = render_index(entries)
     target = reports / "index.html"
     try:
-        return write_atomic(target, lambda file: file.write(html.encode()))
+        return write_atomic(target, lambda file: file.write(html.encode(errors="backslashreplace")))
     except ThesisError as error:
         logger.warning("No index of reports: %s", error)
         return None
@@ -37,8 +37,9 @@ def _entry(file: Path, reports: Path) -> dict[str, Any] | None:
     try:
         about = read_object(str(file)) or {}
         created = datetime.fromisoformat(str(about["created"]))
+        created = created if created.tzinfo else created.replace(tzinfo=UTC)
         counts = {key: int(about[key]) for key in ("n_runs", "n_skipped")}
-    except (ThesisError, ValueError, KeyError, TypeError):
+    except (ThesisError, ValueError, KeyError, TypeError, OverflowError):
         return None  # another writer may be at it, or it is no report of ours
     page = file.parent / "report.html"
     if not page.is_file():

@@ -14,7 +14,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
       const compare = (a, b) => {
         const x = key(a), y = key(b);
         if (x === "" || y === "") return (x === "") - (y === "");
-        return sign * (numeric ? x - y : x.localeCompare(y, "en", { numeric: true }));
+        return sign * (numeric ? (+x > +y) - (+x < +y) : x.localeCompare(y, "en", { numeric: true }));
       };
       headings.forEach((other) => other.setAttribute("aria-sort", "none"));
       heading.setAttribute("aria-sort", next);

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from thesis_facts.strict_json import json_ready
+from thesis_reports.naming import numbered
 from thesis_reports.page.content import FactList, Page, PageFigure, Table
 
 
@@ -16,7 +17,7 @@ def page_record(page: Page) -> dict[str, Any]:
     record: dict[str, Any] = {
         "question": page.question,
         "answer": page.answer,
-        "key numbers": {item.label: [item.value, item.note] for item in page.key_numbers},
+        "key numbers": {},
         "notes": page.notes,
         "not drawn": [list(pair) for pair in page.not_drawn],
         "skipped": [list(pair) for pair in page.skipped],
@@ -24,23 +25,31 @@ def page_record(page: Page) -> dict[str, Any]:
         "lists": {},
         "figures": {},
     }
+    for item in page.key_numbers:
+        _put(record["key numbers"], item.label, [item.value, item.note])
     for block in page.blocks:
         if isinstance(block, Table):
-            record["tables"][block.title] = _table(block)
+            _put(record["tables"], block.title, _table(block))
         elif isinstance(block, PageFigure):
             record["figures"][block.name] = {"caption": block.caption, "data": block.data}
         else:
             pairs = block.facts if isinstance(block, FactList) else block.reasons
-            record["lists"][block.title] = {"caption": block.caption, "pairs": list(pairs)}
+            _put(record["lists"], block.title, {"caption": block.caption, "pairs": list(pairs)})
     return json_ready(record)
 
 
+def _put(into: dict[str, Any], name: str, value: Any) -> None:
+    """Under its name, with a number where another has it already."""
+    number = 1
+    while (key := name if number == 1 else f"{name} ({number})") in into:
+        number += 1
+    into[key] = value
+
+
 def _table(table: Table) -> dict[str, Any]:
+    names = numbered(column.label for column in table.columns)
     columns = {
-        column.label: {
-            "values": list(column.values),
-            "texts": [cell.text for cell in column.cells()],
-        }
-        for column in table.columns
+        name: {"values": list(column.values), "texts": [cell.text for cell in column.cells()]}
+        for name, column in zip(names, table.columns, strict=True)
     }
     return {"caption": table.caption, "columns": columns}
