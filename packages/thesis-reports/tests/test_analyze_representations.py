@@ -318,20 +318,18 @@ def test_labels_leave_out_what_a_setting_lacks():
     assert [one.label for one in shorten_labels(same)] == ["other", "another"]
 
 
-def test_cka_of_embeddings_whose_own_hsic_is_negative_is_undefined():
+def test_cka_without_a_positive_hsic_of_its_own_is_undefined():
     """Two negatives multiply to a positive: their CKA would be of nothing."""
     draw = np.random.default_rng(0)
-    signal = Aligned(draw.standard_normal((30, 3)))
-    noise = []
-    while len(noise) < 2:
-        one = Aligned(draw.standard_normal((30, 400)))
-        if one.own[0] < 0:
-            noise.append(one)
-    for pair in (noise, [noise[0], signal], [signal, noise[1]]):
-        found = alignment(*pair)
+    first, second = (Aligned(draw.standard_normal((30, 3))) for _ in range(2))
+    assert np.isfinite(alignment(first, second).value)
+    for signs in ((-1, -1), (-1, 1), (0, 1)):
+        for one, sign in zip((first, second), signs, strict=True):
+            one.own = sign * np.abs(one.own)
+        found = alignment(first, second)
         assert np.isnan(found.value)
         assert np.isnan(found.error)
-    assert np.isfinite(alignment(signal, Aligned(signal.values + 0.1)).value)
+        first, second = Aligned(first.values), Aligned(second.values)
 
 
 def test_the_page_says_where_cka_is_undefined(runs, monkeypatch):

@@ -23,8 +23,8 @@ N_BLOCKS = 20
 class Alignment:
     """Linear CKA and its standard error over events.
 
-    Both are NaN where the embeddings are, as far as these events tell, noise: where the unbiased
-    HSIC of either with itself, which CKA divides by, is not above zero.
+    Both are NaN where the HSIC of either with itself, which CKA divides by, is not above zero: of
+    embeddings that hardly differ rounding may leave a negative one.
     """
 
     value: float
