@@ -20,6 +20,9 @@ _CIRCUMSTANCES = {
     "device", "env", "experiment", "hydra", "job_id", "logging", "objective", "resume", "run_dir",
 }  # fmt: skip
 
+# what only watches a training, at any depth
+_WATCHING = {"interpretability", "log_pid_embeddings"}
+
 # sections that a loop brings along
 _BROUGHT_BY_LOOPS = ("classifier", "general", "phase1", "simple")
 
@@ -130,7 +133,11 @@ def summarise(
 
 def _essentials(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     kept = {key: value for key, value in config.items() if key not in _CIRCUMSTANCES}
-    return ((key, value) for key, value in flatten(kept) if key.rpartition(".")[2] != "seed")
+    return (
+        (key, value)
+        for key, value in flatten(kept)
+        if key.rpartition(".")[2] != "seed" and _WATCHING.isdisjoint(key.split("."))
+    )
 
 
 def _fingerprint(values: Mapping[str, Any], varied: Sequence[str]) -> str:

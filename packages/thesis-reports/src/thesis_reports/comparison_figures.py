@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from thesis_reports.comparison import LEVEL, Comparison, Group
 from thesis_reports.elapsed import times_of
 from thesis_reports.figures.differences import differences_data, draw_differences
@@ -51,15 +53,15 @@ def add_differences(
         report.not_drawn("differences", title, "There is only one group.")
         return
     largest = max(rows, key=lambda row: abs(row.difference))
-    counted_in = "events and seeds together" if with_events else "seeds alone"
-    caption = f"Mean {quantity} minus that of {base.name}. Bars are one standard deviation of "
-    caption += (
-        f"{counted_in}; in the grey zone a difference would be missed more often than in one "
-    )
-    caption += "case of five, before correction. Largest:"
-    caption += f" {largest.name}, "
-    caption += f"{signed(largest.difference, largest.error)}, p = {p_text(largest.p_holm)} after "
-    caption += f"Holm's correction. Red diamonds are below {LEVEL:g}."
+    caption = f"Mean {quantity} minus that of {base.name}. Largest: {largest.name}, "
+    caption += signed(largest.difference, largest.error)
+    if np.isfinite(largest.p_holm):
+        counted_in = "events and seeds together" if with_events else "seeds alone"
+        caption += f", p = {p_text(largest.p_holm)} after Holm's correction. Bars are one standard "
+        caption += f"deviation of {counted_in}; in the grey zone a difference would be missed more "
+        caption += "often than in one case of five, before correction. Red diamonds are below "
+        caption += f"{LEVEL:g}"
+    caption += "."
     report.figure(
         "differences",
         title,

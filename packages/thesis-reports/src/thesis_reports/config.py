@@ -204,7 +204,10 @@ def read_config(cfg: Mapping[str, Any] | DictConfig, model: type[Config]) -> Con
         raise explain(error, model) from error
     for key, asked in (
         ("data.path", config.data.path),
-        ("inference.corruption_strategies", config.inference.corruption_strategies),
+        (
+            "inference.corruption_strategies",
+            ", ".join(one.label for one in config.inference.corruption_strategies),
+        ),
     ):
         if asked and not config.inference.enabled:
             raise ConfigError(

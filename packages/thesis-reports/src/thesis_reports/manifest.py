@@ -105,7 +105,12 @@ def read_manifest(directory: Path) -> dict[str, Any]:
     try:
         manifest = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
     except OSError as error:
-        raise RunError("not a report", key=str(path), found=error.strerror) from error
+        raise RunError(
+            "not a report: it has no manifest.yaml that can be read",
+            key=str(directory),
+            found=error.strerror,
+            expected="a folder such as outputs/reports/report_…",
+        ) from error
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise RunError("not a report", key=str(path), found=str(error).splitlines()[0]) from error
     if isinstance(manifest, dict) and not manifest.keys() >= _NEEDED:

@@ -317,7 +317,7 @@ def _what_is_scored(config: ReportConfig) -> list[str]:
     if config.data.path is not None:
         given = config.data.path
         paths = given if isinstance(given, str) else ", ".join(given)
-        notes.append(f"Scores are of the events in {paths}, not of those that runs were tested on.")
+        notes.append(f"Scores are of the events in {paths}, which data.path names.")
     if config.inference.max_samples is not None:
         n = counted(config.inference.max_samples, "event")
         notes.append(f"At most {n} of each split were scored.")

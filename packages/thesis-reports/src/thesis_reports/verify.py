@@ -22,6 +22,7 @@ from thesis_facts.json_objects import read_object
 from thesis_reports.manifest import read_manifest
 from thesis_reports.registry import run_report
 from thesis_reports.report import recompute
+from thesis_reports.rounding import counted
 from thesis_reports.selection import KnownRuns
 
 _RELATIVE = 1e-9  # versions of NumPy may sum in another order
@@ -61,7 +62,11 @@ class Verification:
             if hidden > 0:
                 lines.append(f"    and {hidden} more")
         n_held = len(self.items) - len(self.failed)
-        lines.append(f"{n_held} of {len(self.items)} items follow from what went in")
+        verdict = f"{n_held} of {len(self.items)} items follow from what went in"
+        n_changed = len(self.changed)
+        lines.append(
+            f"{verdict}, but {counted(n_changed, 'file')} changed" if n_changed else verdict
+        )
         return "\n".join(lines)
 
 

@@ -104,6 +104,11 @@ def run_report(cfg: Mapping[str, Any] | DictConfig) -> None:
                 f"split, so p is corrected for all {n_tests} pairs; compare.base=… names a base "
                 "beforehand."
             )
+        if metric.name == "auroc" and asked.signal is None:
+            report.note(
+                "AUROC is that of the second of two classes; of more, the mean over all of them, "
+                "each against the rest. compare.signal=… names one."
+            )
         if rows and all(len(group.values) < 2 for group in judged.groups):
             report.note("No group has two runs: what seeds do is not counted.")
         quantity = f"{asked.split} {metric.label}"
@@ -167,8 +172,6 @@ def _what_differs(rows: Sequence[Comparison], base: Group, metric: Metric, split
         return f"There is only one group to judge on the {split} split, {base.name}."
     found = [row for row in rows if row.is_found]
     reach = [row.detectable for row in rows if np.isfinite(row.detectable)]
-    could = f"Differences of {number(float(np.median(reach)), 2)} would have been found"
-    could += f" in four cases of five, before correction (median of {len(reach)})." if reach else ""
     where = f"On the {split} split"
     if not any(np.isfinite(row.p_value) for row in rows):
         text = f"{where} nothing is known of chance in {metric.label}: one run each, no scores."
@@ -180,7 +183,12 @@ def _what_differs(rows: Sequence[Comparison], base: Group, metric: Metric, split
         more = f" and {len(found) - 4} more" if len(found) > 4 else ""
         text = f"{where} {len(found)} of {counted(len(rows), 'group')} differ from {base.name} in "
         text += f"{metric.label} by more than {chance_in(rows)}: {'; '.join(named)}{more}."
-    return f"{text} {could}" if reach else text
+    if reach:
+        text += (
+            f" Differences of {number(float(np.median(reach)), 2)} would have been found in four "
+        )
+        text += f"cases of five, before correction (median of {len(reach)})."
+    return text
 
 
 def _add_key_numbers(report: Report, rows: Sequence[Comparison], judged: Judged) -> None:

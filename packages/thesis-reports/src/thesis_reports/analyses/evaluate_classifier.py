@@ -119,7 +119,10 @@ def run_report(cfg: Mapping[str, Any] | DictConfig) -> None:
 
         said = [how_runs_ended(report.runs, len(report.skipped))]
         if events is None:
-            said.append(f"No run has scores of the {asked.split} split to judge by.")
+            said.append(
+                f"No run has scores of a classifier on the {asked.split} split to judge by; of "
+                "autoencoders ask anomaly_detection or compare_tokenizers."
+            )
         else:
             said += [_how_good(models, events, judging)]
             said += [what_differs(found, models[0].label, len(models) - 1)]
@@ -176,8 +179,10 @@ def _how_good(models: Sequence[Model], events: Events, judging: Judging) -> str:
     best = models[0]
     auroc = best.over_runs("auroc")
     chance = with_uncertainty(auroc.mean, best.event_error("auroc"))
-    text = "" if len(models) == 1 else f"On the validation split {best.label} is best. "
-    text += f"On the {judging.split} split it tells {events.signal_name} from "
+    alone = len(models) == 1
+    text = "" if alone else f"On the validation split {best.label} is best. "
+    who = "the model" if alone else "it"
+    text += f"On the {judging.split} split {who} tells {events.signal_name} from "
     text += f"{events.background_name} with AUROC {chance}{' (events)' if '±' in chance else ''}"
     if auroc.n > 1:
         text += f" and a spread of {number(auroc.sd, 2)} over {auroc.n} runs"

@@ -122,7 +122,12 @@ def read_nearest(
             return epoch, parts
     until = "" if known is None else f" up to the best epoch, {known + 1}"
     listed = ", ".join(str(epoch + 1) for epoch in epochs)
-    raise RunError(f"no {wanted[0]}{until}", key=_FOLDER, found=f"epochs {listed}")
+    raise RunError(
+        f"no {wanted[0]} were recorded{until}",
+        key=_FOLDER,
+        found=f"files of epochs {listed} with other things",
+        do="train with classifier.trainer.interpretability.enabled=true",
+    )
 
 
 def read_all(run_dir: str | Path, wanted: str) -> Iterator[tuple[int, Section]]:
