@@ -156,7 +156,7 @@ def test_the_nearest_earlier_epoch_is_read(tmp_path):
     epoch, parts = read_nearest(tmp_path, 6.0, ["pid_embedding"])
     assert (epoch, float(parts["pid_embedding"]["weight"][0])) == (2, 2.0)
     assert read_nearest(tmp_path, math.nan, ["pid_embedding"])[0] == 10
-    with pytest.raises(RunError, match="no attention_maps up to the best epoch, 7"):
+    with pytest.raises(RunError, match="no attention_maps were recorded up to the best epoch, 7"):
         read_nearest(tmp_path, 6, ["attention_maps"])
 
 
