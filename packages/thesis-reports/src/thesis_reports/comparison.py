@@ -71,6 +71,18 @@ class Group:
         """Σ (value - mean)² over runs."""
         return float(np.square(self.values - self.mean).sum())
 
+    @property
+    def seed_variance(self) -> float:
+        """Of the mean, from the spread over runs; NaN for a single one."""
+        n = len(self.values)
+        return self.seed_squares / self.degrees / n if n > 1 else math.nan
+
+    @property
+    def event_variance(self) -> float:
+        """Of the mean, beside `seed_variance`: what runs do not share is in their spread."""
+        own = self.own_event_variance
+        return max(float(np.square(self.deviation).sum()) - own, 0.0)
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -200,7 +212,7 @@ def _seed_variance(group: Group, base: Group, pooled: tuple[float, int]) -> tupl
     n = len(group.values), len(base.values)
     if min(n) < 2:
         return pooled[0] * (1 / n[0] + 1 / n[1]), pooled[1]
-    parts = [one.seed_squares / one.degrees / len(one.values) for one in (group, base)]
+    parts = [one.seed_variance for one in (group, base)]
     total = sum(parts)
     if total == 0:
         return 0.0, 0.0

@@ -52,7 +52,7 @@ def build_manifest(
         "created": created.isoformat(),
         "command": command(config),
         "versions": package_versions(),
-        "inputs": absolute_inputs(config.inputs),
+        "inputs": _absolute_inputs(config.inputs),
         "config": _absolute_config(config),
         "sweeps": [_sweep(state) for state in selected.sweeps],
         "runs": [_run(row) for row in selected.runs.to_dict("records")],
@@ -79,7 +79,7 @@ def _absolute_config(config: ReportConfig) -> dict[str, Any]:
     return values
 
 
-def absolute_inputs(inputs: Inputs) -> dict[str, Any]:
+def _absolute_inputs(inputs: Inputs) -> dict[str, Any]:
     """The inputs with paths that mean the same from everywhere."""
     values = inputs.model_dump(mode="json")
     for key in ("sweep_dir", "sweep_dirs", "run_dirs"):
@@ -113,12 +113,9 @@ def read_manifest(directory: Path) -> dict[str, Any]:
         ) from error
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise RunError("not a report", key=str(path), found=str(error).splitlines()[0]) from error
-    if isinstance(manifest, dict) and not manifest.keys() >= _NEEDED:
-        missing = ", ".join(sorted(_NEEDED - manifest.keys()))
-        if manifest.get("schema_version") == SCHEMA_VERSION:
-            raise RunError("the manifest is torn", key=str(path), found=f"no {missing}")
-    if not isinstance(manifest, dict) or manifest.get("schema_version") != SCHEMA_VERSION:
-        found = manifest.get("schema_version") if isinstance(manifest, dict) else None
+    known = manifest if isinstance(manifest, dict) else {}
+    found = known.get("schema_version")
+    if found != SCHEMA_VERSION:
         raise RunError(
             "the manifest is of another version",
             key=str(path),
@@ -126,7 +123,10 @@ def read_manifest(directory: Path) -> dict[str, Any]:
             expected=str(SCHEMA_VERSION),
             do="make the report again",
         )
-    return manifest
+    missing = ", ".join(sorted(_NEEDED - known.keys()))
+    if missing:
+        raise RunError("the manifest is torn", key=str(path), found=f"no {missing}")
+    return known
 
 
 def write_manifest(path: Path, manifest: Mapping[str, Any]) -> None:

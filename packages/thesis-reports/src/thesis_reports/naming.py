@@ -26,13 +26,15 @@ def run_names(run_dirs: Iterable[str]) -> list[str]:
 
 
 def numbered(names: Iterable[str]) -> list[str]:
-    """The same names, those that came before with a number: ``a``, ``a (2)``."""
-    met: Counter[str] = Counter()
-    found = []
+    """The same names, no two alike: those that came before get a number, ``a``, ``a (2)``."""
+    found: dict[str, None] = {}
     for name in names:
-        met[name] += 1
-        found.append(name if met[name] == 1 else f"{name} ({met[name]})")
-    return found
+        number, unique = 1, name
+        while unique in found:
+            number += 1
+            unique = f"{name} ({number})"
+        found[unique] = None
+    return list(found)
 
 
 def setting_names(keys: Iterable[str]) -> dict[str, str]:

@@ -11,7 +11,10 @@ from thesis_reports.aggregation import Setting, SettingResult
 from thesis_reports.naming import value_text
 from thesis_reports.page.content import Column, Table
 from thesis_reports.ranking import Metric
+from thesis_reports.report import Report
 from thesis_reports.rounding import duration, number, with_uncertainty
+from thesis_reports.sentences import why_not_finished
+from thesis_reports.thresholds import times_to_thresholds
 
 _MOST_SETTINGS = 8  # columns of varied settings on the page; summary.csv has all
 _STATUS = {"complete": "✓ complete", "crashed": "✕ crashed", "incomplete": "… incomplete"}
@@ -34,6 +37,22 @@ def runs_overview(
     labels = {run: setting.label for setting in settings for run in setting.run_dirs}
     taken = {label: runs["run_dir"].map(times[label]) for label in times}
     return runs.assign(setting=runs["run_dir"].map(labels), **taken)
+
+
+def add_runs(report: Report, settings: Sequence[Setting], metric: Metric) -> pd.DataFrame:
+    """Show the runs with their times to thresholds, and those that did not finish.
+
+    Returns
+    -------
+    DataFrame
+        See `runs_overview`.
+    """
+    times = times_to_thresholds(report.epochs, report.config.thresholds)
+    overview = runs_overview(report.runs, settings, times)
+    if len(overview):
+        report.table(runs_table(overview, settings, metric, None, list(times)))
+    report.reasons("Runs that did not finish", why_not_finished(report.runs))
+    return overview
 
 
 def runs_table(

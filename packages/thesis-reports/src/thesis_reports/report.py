@@ -72,11 +72,11 @@ def open_report(
         yield recomputed.report
         return
     selected = read_selected(config.inputs)
-    ScoreSource(config, selected.configs).check()
     created = datetime.now(UTC)
     directory = reserve_directory(config, created.astimezone())
     report = Report(config, selected, directory, created, question)
     try:
+        report.scores.check()
         yield report
         report.write()
     except BaseException:
@@ -174,8 +174,9 @@ class Report:
         self._page.blocks.append(FactList(title, pairs, caption))
 
     def reasons(self, title: str, pairs: Sequence[tuple[str, str]], caption: str = "") -> None:
-        """Add a list of things with what is to be said of each."""
-        self._page.blocks.append(ReasonList(title, pairs, caption))
+        """Add a list of things with what is to be said of each; without any, nothing."""
+        if pairs:
+            self._page.blocks.append(ReasonList(title, pairs, caption))
 
     def note(self, text: str) -> None:
         """Add a remark that the reader must not miss."""

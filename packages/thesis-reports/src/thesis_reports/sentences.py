@@ -80,6 +80,13 @@ def spread_text(spread: Spread) -> str:
     return f"{with_uncertainty(spread.mean, spread.sd)} over {spread.n} seeds"
 
 
+def short(values: Spread, significant: int = 3) -> str:
+    """Mean ± standard deviation where there is one, without the number behind it."""
+    if np.isfinite(values.sd) and values.sd > 0:
+        return with_uncertainty(values.mean, values.sd)
+    return number(values.mean, significant)
+
+
 def lead_text(lead: Difference | None) -> str:
     """A difference with what it was judged by."""
     if lead is None:

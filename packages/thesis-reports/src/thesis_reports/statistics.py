@@ -92,6 +92,32 @@ def efficiency_band(efficiency: np.ndarray, n_effective: float) -> tuple[np.ndar
     return centre - half, centre + half
 
 
+def roc_band(
+    signal_efficiency: NDArray[np.float64],
+    background_efficiency: NDArray[np.float64],
+    n_signal: float,
+    n_background: float,
+    seeds: NDArray[np.float64] | float = 0.0,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Interval (68 %) of ε_B along a ROC curve: events that pass, the cut, and seeds.
+
+    Parameters
+    ----------
+    signal_efficiency, background_efficiency : [N], with increasing ε_S
+    n_signal, n_background : effective numbers of events
+    seeds : standard deviation of ε_B over trainings, [N] or 0
+
+    Returns
+    -------
+    lower, upper : [N] each
+    """
+    low, high = efficiency_band(background_efficiency, n_background)
+    other = np.hypot(cut_scatter(signal_efficiency, background_efficiency, n_signal), seeds)
+    lower = background_efficiency - np.hypot(background_efficiency - low, other)
+    upper = background_efficiency + np.hypot(high - background_efficiency, other)
+    return np.maximum(lower, 0), upper
+
+
 def cut_scatter(
     signal_efficiency: NDArray[np.float64],
     background_efficiency: NDArray[np.float64],

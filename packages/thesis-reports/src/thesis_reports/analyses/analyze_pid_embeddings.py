@@ -23,7 +23,6 @@ from thesis_reports.interpretability.embedding_illustrations import (
     add_cosines,
     add_norms,
     add_plane,
-    short,
 )
 from thesis_reports.interpretability.epoch_files import files_of, trained
 from thesis_reports.interpretability.pid_embeddings import (
@@ -34,14 +33,13 @@ from thesis_reports.interpretability.pid_embeddings import (
     read_embeddings,
     start_alike,
 )
-from thesis_reports.overview import runs_overview, runs_table
+from thesis_reports.overview import add_runs
 from thesis_reports.page.content import Column, Table
 from thesis_reports.ranking import choose_metric
 from thesis_reports.report import Report, open_report
 from thesis_reports.rounding import counted
-from thesis_reports.sentences import how_runs_ended, why_not_finished
+from thesis_reports.sentences import how_runs_ended, short
 from thesis_reports.statistics import Spread, spread
-from thesis_reports.thresholds import times_to_thresholds
 
 FIGURES = ("cosine", "change", "cosine_epochs", "pca", "norms")
 
@@ -71,15 +69,8 @@ def run_report(cfg: Mapping[str, Any] | DictConfig) -> None:
         if groups:
             _add_key_numbers(report, pairs, groups)
             report.table(_table(pairs, by_label))
-        times = times_to_thresholds(report.epochs, config.thresholds)
-        overview = runs_overview(report.runs, settings, times)
-        if len(overview):
-            report.table(runs_table(overview, settings, metric, None, list(times)))
-        failed = why_not_finished(report.runs)
-        if failed:
-            report.reasons("Runs that did not finish", failed)
-        if left_out:
-            report.reasons("Runs without an embedding to look at", left_out)
+        overview = add_runs(report, settings, metric)
+        report.reasons("Runs without an embedding to look at", left_out)
         if start_alike(groups):
             report.note(
                 "Runs of different settings with the same seed had nearly the same vectors after "

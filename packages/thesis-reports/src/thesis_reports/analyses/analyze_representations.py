@@ -36,7 +36,7 @@ from thesis_reports.representations.probe_groups import (
     with_both,
 )
 from thesis_reports.representations.survey import Limits, Survey, in_turn, survey
-from thesis_reports.rounding import counted, number, with_uncertainty
+from thesis_reports.rounding import counted, number, signed, with_uncertainty
 from thesis_reports.sentences import how_runs_ended, why_not_finished
 from thesis_reports.setting_labels import shorten_labels
 
@@ -154,7 +154,7 @@ def _what_is_separated(probed: Sequence[SettingProbes], found: Survey) -> str:
             more = gain(group, found, AREA)
             base = found.baseline[AREA].value
             text += f"; the same probe of {variables_text(found)} alone reaches {number(base, 3)}, "
-            text += f"a difference of {_signed(more.value, more.error)}"
+            text += f"a difference of {signed(more.value, more.error)}"
             if np.isfinite(more.p_value):
                 text += f" ({_p_text(more.p_value)})"
                 text += "" if more.is_found else ", which chance explains"
@@ -221,15 +221,12 @@ def _table(probed: Sequence[SettingProbes], found: Survey) -> Table:
 def _add_reasons(
     report: Report, found: Survey, names: Mapping[str, str], asked: Representations
 ) -> None:
-    failed = why_not_finished(report.runs)
-    if failed:
-        report.reasons("Runs that did not finish", failed)
+    report.reasons("Runs that did not finish", why_not_finished(report.runs))
     left_out = [(names[run], reason) for run, reason in found.left_out]
     if found.n_beyond:
         enough = f"representations.most_runs={asked.most_runs} were read already"
         left_out.append((counted(found.n_beyond, "more run"), enough))
-    if left_out:
-        report.reasons("Runs whose embeddings are not shown", left_out)
+    report.reasons("Runs whose embeddings are not shown", left_out)
     if found.runs and not found.baseline:
         report.note(
             "The scores hold fewer than two event variables to probe beside the embeddings: those "
@@ -246,8 +243,3 @@ def _add_reasons(
 
 def _p_text(value: float) -> str:
     return f"p = {value:.2g}" if value >= 1e-4 else "p < 0.0001"
-
-
-def _signed(value: float, error: float) -> str:
-    text = with_uncertainty(value, error)
-    return text if value < 0 else f"+{text}"

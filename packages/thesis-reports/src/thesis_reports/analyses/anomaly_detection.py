@@ -79,11 +79,8 @@ def run_report(cfg: Mapping[str, Any] | DictConfig) -> None:
         _add_key_numbers(report, best, simple, gain, signal)
         if finders:
             report.table(_table(finders, signal))
-        failed = why_not_finished(report.runs)
-        if failed:
-            report.reasons("Runs that did not finish", failed)
-        if left_out:
-            report.reasons("Runs without anomaly scores", left_out)
+        report.reasons("Runs that did not finish", why_not_finished(report.runs))
+        report.reasons("Runs without anomaly scores", left_out)
         learned = [one.get("background") or () for one in reports.values()]
         if any(signal in background or not background for background in learned):
             report.note(f"Some runs learned from {signal} itself: nothing of it is new to them.")

@@ -17,18 +17,18 @@ from pydantic import Field
 from thesis_facts.errors import ConfigError
 from thesis_reports.aggregation import group_by_seed
 from thesis_reports.comparison import Comparison, Group, chance_in, compare_with
+from thesis_reports.comparison_columns import chance_columns
 from thesis_reports.comparison_figures import add_differences, add_grid, add_groups, add_times
 from thesis_reports.config import ReportConfig, Section, Strings, read_config
 from thesis_reports.groups import AxisGroup, Judged, group_by_axes, judge
 from thesis_reports.naming import value_text
-from thesis_reports.overview import runs_overview, runs_table
+from thesis_reports.overview import add_runs
 from thesis_reports.page.content import Column, Table
 from thesis_reports.ranking import Metric, choose_metric
 from thesis_reports.report import Report, open_report
-from thesis_reports.rounding import counted, number, p_text, signed, with_uncertainty
-from thesis_reports.sentences import how_runs_ended, why_not_finished
+from thesis_reports.rounding import counted, number, signed, with_uncertainty
+from thesis_reports.sentences import how_runs_ended
 from thesis_reports.statistics import spread
-from thesis_reports.thresholds import times_to_thresholds
 
 FIGURES = ("groups", "differences", "grid", "time")
 
@@ -84,15 +84,8 @@ def run_report(cfg: Mapping[str, Any] | DictConfig) -> None:
         _add_key_numbers(report, rows, judged)
         if base is not None:
             report.table(_table(rows, base, by_val, judged, metric, asked.split))
-        times = times_to_thresholds(report.epochs, config.thresholds)
-        overview = runs_overview(report.runs, settings, times)
-        if len(overview):
-            report.table(runs_table(overview, settings, metric, None, list(times)))
-        failed = why_not_finished(report.runs)
-        if failed:
-            report.reasons("Runs that did not finish", failed)
-        if judged.left_out:
-            report.reasons("Runs that are not compared", judged.left_out)
+        overview = add_runs(report, settings, metric)
+        report.reasons("Runs that are not compared", judged.left_out)
         if judged.groups and not judged.n_events:
             report.note(
                 f"Of {metric.label} only the recorded values are at hand: what chance in the "
@@ -233,24 +226,8 @@ def _table(
         )
     columns += [
         Column("minus base", missing + [row.difference for row in rows], _plus),
-        Column(
-            "± events",
-            missing + [row.event_error if judged.n_events else None for row in rows],
-            lambda v: number(v, 2),
-        ),
-        Column("± seeds", missing + [row.seed_error for row in rows], lambda v: number(v, 2)),
-        Column("p", missing + [row.p_value for row in rows], p_text),
-        Column(
-            "p (Holm)",
-            missing + [row.p_holm for row in rows],
-            p_text,
-            hint="corrected for the number of comparisons",
-        ),
-        Column(
-            "could be found",
-            missing + [row.detectable for row in rows],
-            lambda v: number(v, 2),
-            hint="smallest difference found in 80 % of cases at 5 %, uncorrected",
+        *chance_columns(
+            [None, *rows], "the number of comparisons", with_events=judged.n_events > 0
         ),
     ]
     found = frozenset(i + 1 for i, row in enumerate(rows) if row.is_found)

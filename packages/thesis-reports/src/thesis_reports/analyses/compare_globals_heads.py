@@ -91,12 +91,9 @@ def run_report(cfg: Mapping[str, Any] | DictConfig) -> None:
             shown = overview[overview["run_dir"].isin(latents)]
             metric = error_named(asked.cost)
             report.table(runs_table(shown, settings, metric, None, list(times)))
-        failed = why_not_finished(report.runs)
-        if failed:
-            report.reasons("Runs that did not finish", failed)
+        report.reasons("Runs that did not finish", why_not_finished(report.runs))
         left_out = _left_out(report, heads, judged, latents, asked)
-        if left_out:
-            report.reasons("Runs that are not compared", left_out)
+        report.reasons("Runs that are not compared", left_out)
         _add_notes(report, found, judged.n_events, asked)
         if found:
             add_globals(report, found, asked.metric, asked.split)

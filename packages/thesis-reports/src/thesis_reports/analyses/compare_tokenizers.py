@@ -109,14 +109,11 @@ def run_report(cfg: Mapping[str, Any] | DictConfig) -> None:
         if len(runs):
             shown = overview[overview["run_dir"].isin(latents)]
             report.table(runs_table(shown, settings, metric, None, list(times)))
-        failed = why_not_finished(report.runs)
-        if failed:
-            report.reasons("Runs that did not finish", failed)
+        report.reasons("Runs that did not finish", why_not_finished(report.runs))
         names = dict(zip(report.runs["run_dir"], report.runs["name"], strict=True))
         left_out = without_autoencoder(report.runs, report.configs)
         left_out += names_of(judged.left_out.get(asked.metric, []), names)
-        if left_out:
-            report.reasons("Runs that are not compared", left_out)
+        report.reasons("Runs that are not compared", left_out)
         _add_notes(report, found, runs, judged.n_events, asked)
         labels = {run: group.label for group in groups for run in group.run_dirs}
         if found:

@@ -129,13 +129,9 @@ def run_report(cfg: Mapping[str, Any] | DictConfig) -> None:
         report.answer = " ".join(said)
         if events is not None:
             _fill(report, models, events, judging, asked, found)
-        failed = why_not_finished(report.runs)
-        if failed:
-            report.reasons("Runs that did not finish", failed)
-        if judged.left_out:
-            report.reasons("Runs that are not judged", judged.left_out)
-        if not_compared:
-            report.reasons("Models that are not compared", not_compared)
+        report.reasons("Runs that did not finish", why_not_finished(report.runs))
+        report.reasons("Runs that are not judged", judged.left_out)
+        report.reasons("Models that are not compared", not_compared)
         if events is not None:
             _draw(report, models[: asked.most_models], events, judging)
             changes = add_robustness(report, models[: asked.most_models], events, judging)

@@ -30,8 +30,6 @@ from thesis_reports.interpretability.attention_illustrations import (
     add_signal,
     clearly_off,
     difference_text,
-    short,
-    signed,
 )
 from thesis_reports.interpretability.attention_runs import (
     SettingAttention,
@@ -43,14 +41,13 @@ from thesis_reports.interpretability.attention_runs import (
 from thesis_reports.interpretability.attention_summary import LOOKED_AT, TOKENS
 from thesis_reports.interpretability.epoch_files import files_of, trained
 from thesis_reports.interpretability.task_classes import signal_number, task_classes
-from thesis_reports.overview import runs_overview, runs_table
+from thesis_reports.overview import add_runs
 from thesis_reports.page.content import Column, Table
 from thesis_reports.ranking import choose_metric
 from thesis_reports.report import Report, open_report
-from thesis_reports.rounding import counted
-from thesis_reports.sentences import how_runs_ended, why_not_finished
+from thesis_reports.rounding import counted, signed
+from thesis_reports.sentences import how_runs_ended, short
 from thesis_reports.statistics import Spread, spread
-from thesis_reports.thresholds import times_to_thresholds
 
 FIGURES = ("by_kind", "by_layer", "entropy", "pooled", "gates", "lambda", "signal")
 
@@ -105,15 +102,8 @@ def run_report(cfg: Mapping[str, Any] | DictConfig) -> None:
         if groups:
             _add_key_numbers(report, groups, differences[0], signal)
             report.table(_table(groups, differences, signal))
-        times = times_to_thresholds(report.epochs, config.thresholds)
-        overview = runs_overview(report.runs, settings, times)
-        if len(overview):
-            report.table(runs_table(overview, settings, metric, None, list(times)))
-        failed = why_not_finished(report.runs)
-        if failed:
-            report.reasons("Runs that did not finish", failed)
-        if left_out:
-            report.reasons("Runs without attention to look at", left_out)
+        overview = add_runs(report, settings, metric)
+        report.reasons("Runs without attention to look at", left_out)
         if groups:
             _add_notes(report, groups[0])
             looks = groups[0].looks()
@@ -195,7 +185,7 @@ def _add_key_numbers(
     row = differences.of("b-jet")
     if row is not None:
         note = f"to b-jets, minus other events, {_AT_EQUAL}"
-        report.key_number(f"in {signal} events", signed(row), note)
+        report.key_number(f"in {signal} events", signed(row.difference, row.error), note)
 
 
 def _table(
@@ -222,7 +212,7 @@ def _table(
             Column(
                 f"b-jets in {signal}",
                 [row.difference if row else None for row in b_jets],
-                texts=[signed(row) if row else "–" for row in b_jets],
+                texts=[signed(row.difference, row.error) if row else "–" for row in b_jets],
                 hint=f"what b-jets get, minus in other events, {_AT_EQUAL}; ± events and seeds",
             ),
             Column(

@@ -34,7 +34,7 @@ from thesis_reports.groups import AxisGroup, Judged, judge
 from thesis_reports.overview import runs_overview
 from thesis_reports.ranking import Metric, choose_metric
 from thesis_reports.report import Report, open_report
-from thesis_reports.rounding import counted, number, with_uncertainty
+from thesis_reports.rounding import counted, number, signed, with_uncertainty
 from thesis_reports.sentences import how_runs_ended, why_not_finished
 from thesis_reports.setting_labels import shorten_labels
 from thesis_reports.statistics import spread
@@ -172,7 +172,7 @@ def _step_text(result: CostResult, metric: Metric) -> str:
     text += (
         f"{best.label}, {result.cost.noun}: × {_factor_text(factor, cheap, best)}; {metric.label}: "
     )
-    text += f"{_signed(step.difference, step.error)}"
+    text += f"{signed(step.difference, step.error)}"
     if not np.isfinite(step.p_holm):
         return f"{text}, whose chance is unknown."
     p_value = f"p = {step.p_holm:.2g}" if step.p_holm >= 1e-4 else "p < 0.0001"
@@ -205,13 +205,10 @@ def _add_key_numbers(report: Report, judged: Judged, main: CostResult | None) ->
 
 
 def _add_reasons(report: Report, facts: CostFacts, judged: Judged, by_val: Judged) -> None:
-    failed = why_not_finished(report.runs)
-    if failed:
-        report.reasons("Runs that did not finish", failed)
+    report.reasons("Runs that did not finish", why_not_finished(report.runs))
     left_out = _left_out(facts, judged)
     left_out += [one for one in by_val.left_out if one not in left_out]
-    if left_out:
-        report.reasons("Runs of which something is missing", left_out)
+    report.reasons("Runs of which something is missing", left_out)
 
 
 def _add_notes(
@@ -278,8 +275,3 @@ def _left_out(facts: CostFacts, judged: Judged) -> list[tuple[str, str]]:
 def _value_text(values: np.ndarray) -> str:
     one = spread(values)
     return with_uncertainty(one.mean, one.sd)
-
-
-def _signed(value: float, error: float) -> str:
-    text = with_uncertainty(value, error)
-    return text if value < 0 else f"+{text}"

@@ -91,12 +91,9 @@ def _add_failures(report: Report) -> None:
     planned = [state for state in report.sweeps if state.n_planned is not None]
     if len(report.sweeps) > 1 or not all(state.is_complete for state in planned):
         report.table(sweeps_table(report.sweeps))
-    failed = why_not_finished(report.runs)
-    if failed:
-        report.reasons("Runs that did not finish", failed)
+    report.reasons("Runs that did not finish", why_not_finished(report.runs))
     missing = missing_points(report.sweeps)
-    if missing:
-        report.reasons("Points without a run", missing)
+    report.reasons("Points without a run", missing)
 
 
 def _add_key_numbers(report: Report, best: BestRun | None, metric: Metric) -> None:

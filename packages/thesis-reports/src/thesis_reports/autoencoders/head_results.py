@@ -47,9 +47,8 @@ class HeadResult:
         if self.met is None:
             return math.nan, math.nan
         group = self.met
-        events = float(np.square(group.deviation).sum()) - group.own_event_variance
-        seeds = group.seed_squares / group.degrees / len(group.values) if group.degrees else 0.0
-        return 1 - group.mean, math.sqrt(max(events, 0.0) + seeds)
+        seeds = np.nan_to_num(group.seed_variance)
+        return 1 - group.mean, math.sqrt(group.event_variance + seeds)
 
 
 def head_results(

@@ -15,7 +15,7 @@ from thesis_reports.classifiers.comparison import WORKING_POINT
 from thesis_reports.classifiers.models import Model
 from thesis_reports.classifiers.runs import Events, Judging, rejection_key
 from thesis_reports.figures.roc import RocLine
-from thesis_reports.statistics import cut_scatter, efficiency_band, spread
+from thesis_reports.statistics import efficiency_band, roc_band, spread
 
 ALL = "all"
 """All background processes together."""
@@ -36,19 +36,16 @@ def roc_line(model: Model, events: Events, judging: Judging) -> RocLine:
     background = np.mean(curves, axis=0)
     n_background = effective_events(events.weights[~events.is_signal])
     known = background * n_background >= _FEWEST_PASSING
-    lower, upper = efficiency_band(background[known], n_background)
     n_signal = effective_events(events.weights[events.is_signal])
-    other = cut_scatter(efficiency, background, n_signal)[known]
-    if len(curves) > 1:
-        other = np.hypot(other, np.std(curves, axis=0, ddof=1)[known])
-    lower = np.maximum(background[known] - np.hypot(background[known] - lower, other), 0)
-    upper = background[known] + np.hypot(upper - background[known], other)
+    seeds = np.std(curves, axis=0, ddof=1) if len(curves) > 1 else 0.0
+    lower, upper = roc_band(efficiency, background, n_signal, n_background, seeds)
     points = [
         (point, model.over_runs(key).mean, model.error(key))
         for point in judging.working_points
         for key in [rejection_key(point)]
     ]
-    return RocLine(model.label, efficiency[known], background[known], lower, upper, points)
+    shown = (values[known] for values in (efficiency, background, lower, upper))
+    return RocLine(model.label, *shown, points)
 
 
 def rejections_by_process(

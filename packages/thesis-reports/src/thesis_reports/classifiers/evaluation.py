@@ -15,7 +15,7 @@ from thesis_facts.errors import ThesisError
 from thesis_facts.metrics import effective_events, log_odds, roc_curve
 from thesis_reports.figures.roc import RocLine
 from thesis_reports.scores import ScoreSource
-from thesis_reports.statistics import Difference, cut_scatter, efficiency_band
+from thesis_reports.statistics import Difference, roc_band
 
 WORKING_POINTS = (0.3, 0.5, 0.7)
 _TEST_COLUMN = re.compile(r"metric_(.+)_test")
@@ -125,11 +125,10 @@ def _roc_line(scores: Scores, which: int, label: str, result: Evaluation, suffix
     weights = np.ones(len(scores)) if scores.weights is None else scores.weights
     n_background = effective_events(weights[~is_signal])
     known = background * n_background >= _FEWEST_EVENTS
-    lower, upper = efficiency_band(background[known], n_background)
-    of_cut = cut_scatter(efficiency, background, effective_events(weights[is_signal]))[known]
-    lower = np.maximum(background[known] - np.hypot(background[known] - lower, of_cut), 0)
-    upper = background[known] + np.hypot(upper - background[known], of_cut)
+    n_signal = effective_events(weights[is_signal])
+    lower, upper = roc_band(efficiency, background, n_signal, n_background)
     points = [
         (point, *result.estimate(f"rejection_at_{point:g}{suffix}")) for point in WORKING_POINTS
     ]
-    return RocLine(label, efficiency[known], background[known], lower, upper, points)
+    shown = (values[known] for values in (efficiency, background, lower, upper))
+    return RocLine(label, *shown, points)

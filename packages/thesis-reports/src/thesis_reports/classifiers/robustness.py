@@ -71,8 +71,7 @@ def add_robustness(
                     left_out.append((f"{run.name}, {strategy.label}", str(error)))
             if found:
                 changes.append(_summed_up(model.label, strategy.label, found))
-    if left_out:
-        report.reasons("Corruptions that could not be tried", left_out)
+    report.reasons("Corruptions that could not be tried", left_out)
     if not changes:
         report.not_drawn("corruptions", title, "No run could score corrupted events.")
         return []
@@ -124,8 +123,5 @@ def _summed_up(
     model: str, corruption: str, found: Sequence[tuple[float, NDArray[np.float64]]]
 ) -> Change:
     group = Group.of(model, found)
-    n = len(found)
-    seeds = math.sqrt(group.seed_squares / group.degrees / n) if n > 1 else math.nan
-    shared = float(group.deviation @ group.deviation) - group.own_event_variance
-    events = math.sqrt(max(shared, 0.0))
-    return Change(model, corruption, group.mean, events, seeds, n)
+    events, seeds = math.sqrt(group.event_variance), math.sqrt(group.seed_variance)
+    return Change(model, corruption, group.mean, events, seeds, len(found))

@@ -11,8 +11,9 @@ from thesis_reports.classifiers.comparison import MetricComparison
 from thesis_reports.classifiers.models import Model
 from thesis_reports.classifiers.runs import rejection_key
 from thesis_reports.comparison import Comparison, chance_in
+from thesis_reports.comparison_columns import chance_columns
 from thesis_reports.page.content import Column, Table
-from thesis_reports.rounding import number, p_text, signed, with_uncertainty
+from thesis_reports.rounding import number, signed, with_uncertainty
 
 _BOTH = "mean ± standard deviation over runs ± chance in the events of one run"
 
@@ -136,20 +137,9 @@ def differences_table(found: Sequence[MetricComparison], base: str, n_replicates
             texts=[signed(row.difference, row.error) for _, row in rows],
             hint="difference of the means, ± events and seeds together",
         ),
-        Column("± events", [row.event_error for _, row in rows], lambda v: number(v, 2)),
-        Column("± seeds", [row.seed_error for _, row in rows], lambda v: number(v, 2)),
-        Column("p", [row.p_value for _, row in rows], p_text),
-        Column(
-            "p (Holm)",
-            [row.p_holm for _, row in rows],
-            p_text,
-            hint="corrected for all pairs of models, one of which was chosen, in all metrics",
-        ),
-        Column(
-            "could be found",
-            [row.detectable for _, row in rows],
-            lambda v: number(v, 2),
-            hint="smallest difference found in 80 % of cases at 5 %, uncorrected",
+        *chance_columns(
+            [row for _, row in rows],
+            "all pairs of models, one of which was chosen, in all metrics",
         ),
     ]
     return Table(

@@ -24,6 +24,7 @@ from thesis_facts.errors import ConfigError, DataError, RunError, explain
 from thesis_facts.events import read_outline
 from thesis_reports.checkpoints import check_tested
 from thesis_reports.config import ReportConfig
+from thesis_reports.scores import Corruption
 
 if TYPE_CHECKING:
     from thesis_reports.inference.scoring import Scoring
@@ -32,8 +33,6 @@ logger = logging.getLogger(__name__)
 
 VERSION = 2
 """Raised by every change after which a checkpoint gives other scores."""
-
-Corruption = tuple[str, float]  # kind and strength
 
 
 @dataclass(frozen=True)
@@ -66,6 +65,26 @@ class Task:
     corrupted: Corruption | None
 
 
+@dataclass(frozen=True)
+class _Run:
+    """What the scores of a run depend on, whatever the split.
+
+    Attributes
+    ----------
+    checkpoint, dataset
+        As `describe_file` and `describe_dataset` tell them.
+    events, numerics, batch_size, is_classifier
+        See `Task`.
+    """
+
+    checkpoint: Mapping[str, Any]
+    events: DataConfig
+    dataset: Mapping[str, Any]
+    numerics: Mapping[str, Any]
+    batch_size: int
+    is_classifier: bool
+
+
 class Scorer:
     """Scores checkpoints as their runs did: same events, batches and precision.
 
@@ -86,6 +105,7 @@ class Scorer:
         self._other_path = config.data.path
         self._configs = configs
         self._cache = cache
+        self._runs: dict[str, _Run] = {}
         self._described: dict[str, dict[str, Any]] = {}
         self._n_scored = self._n_cached = 0
 
@@ -97,23 +117,21 @@ class Scorer:
         RunError, DataError
             The checkpoint is broken or missing, or can't score these events.
         """
-        config = self._config_of(run_dir)
-        events, dataset = self._events_of(run_dir, config)
-        checkpoint = check_tested(run_dir)
-        recorded = read_outline(run_dir).first.get("numerics")
-        numerics = recorded if isinstance(recorded, Mapping) else {}
-        batch_size = self._settings.batch_size or _batch_size(config)
+        run = self._asked(run_dir)
+        numerics, settings = run.numerics, self._settings
         key = json_text(
             {
                 "version": VERSION,
-                "checkpoint": checkpoint["sha256"],
-                "dataset": dataset["sha256"],
-                "events": events.model_dump(mode="json", exclude={"path", "synthetic", "augment"}),
+                "checkpoint": run.checkpoint["sha256"],
+                "dataset": run.dataset["sha256"],
+                "events": run.events.model_dump(
+                    mode="json", exclude={"path", "synthetic", "augment"}
+                ),
                 "split": split,
-                "batch_size": batch_size,
-                "max_samples": self._settings.max_samples,
+                "batch_size": run.batch_size,
+                "max_samples": settings.max_samples,
                 "amp": numerics.get("amp", "off"),
-                "device": self._settings.device.partition(":")[0],
+                "device": settings.device.partition(":")[0],
                 "matmul_precision": numerics.get("matmul_precision", "highest"),
                 "corruption": corrupted,
             }
@@ -124,13 +142,13 @@ class Scorer:
             self._n_cached += 1
             return path
         task = Task(
-            Path(checkpoint["path"]),
-            events,
+            Path(run.checkpoint["path"]),
+            run.events,
             split,
-            self._settings.max_samples,
+            settings.max_samples,
             numerics,
-            batch_size,
-            self.is_classifier(run_dir),
+            run.batch_size,
+            run.is_classifier,
             corrupted,
         )
         self._scoring.write_scores(task, folder)
@@ -153,10 +171,6 @@ class Scorer:
             if missing:
                 raise ConfigError("no such file", key="data.path", found=missing[0])
 
-    def is_classifier(self, run_dir: str) -> bool:
-        """Whether a run trained a classifier, not an autoencoder."""
-        return self._config_of(run_dir).get("phase1") is None
-
     def describe(self) -> dict[str, Any]:
         """For the manifest."""
         return {
@@ -168,14 +182,27 @@ class Scorer:
             "torch": metadata.version("torch"),
         }
 
-    def _config_of(self, run_dir: str) -> Mapping[str, Any]:
-        config = self._configs.get(run_dir)
-        if not config:
-            raise RunError("its config can't be read, so its events are unknown", key=run_dir)
-        return config
+    def _asked(self, run_dir: str) -> _Run:
+        """What a run asks for, found out once: splits and corruptions have it in common."""
+        if run_dir not in self._runs:
+            config = self._configs.get(run_dir)
+            if not config:
+                raise RunError("its config can't be read, so its events are unknown", key=run_dir)
+            first = read_outline(run_dir).first
+            events, dataset = self._events_of(run_dir, config, first.get("dataset"))
+            numerics = first.get("numerics")
+            self._runs[run_dir] = _Run(
+                check_tested(run_dir),
+                events,
+                dataset,
+                numerics if isinstance(numerics, Mapping) else {},
+                self._settings.batch_size or _batch_size(config),
+                config.get("phase1") is None,
+            )
+        return self._runs[run_dir]
 
     def _events_of(
-        self, run_dir: str, config: Mapping[str, Any]
+        self, run_dir: str, config: Mapping[str, Any], recorded: object
     ) -> tuple[DataConfig, dict[str, Any]]:
         """The data section to score with, and what its files are."""
         values = dict(config.get("data") or {})
@@ -199,13 +226,13 @@ class Scorer:
                 key=str(dataset["path"]),
                 do="give them with data.path=FILE",
             )
-        recorded = read_outline(run_dir).first.get("dataset") or {}
-        if self._other_path is None and recorded.get("sha256") not in (None, dataset["sha256"]):
+        expected = recorded.get("sha256") if isinstance(recorded, Mapping) else None
+        if self._other_path is None and expected not in (None, dataset["sha256"]):
             raise RunError(
                 "the data set is not the one that the run was trained on",
                 key=str(dataset["path"]),
                 found=f"sha256 {dataset['sha256']}",
-                expected=f"sha256 {recorded['sha256']}",
+                expected=f"sha256 {expected}",
                 do="give the events to score with data.path=FILE",
             )
         return events, dataset

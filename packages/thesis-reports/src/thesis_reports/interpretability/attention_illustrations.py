@@ -19,8 +19,9 @@ from thesis_reports.interpretability.attention_runs import (
 )
 from thesis_reports.interpretability.attention_summary import LOOKED_AT, TOKENS, Array
 from thesis_reports.report import Report
-from thesis_reports.rounding import counted, number, with_uncertainty
-from thesis_reports.statistics import Spread, spread
+from thesis_reports.rounding import counted, number, signed
+from thesis_reports.sentences import short
+from thesis_reports.statistics import spread
 
 _QUANTITY = "attention / uniform attention"
 _MOST_NAMED = 3
@@ -209,7 +210,9 @@ def add_signal(
     caption += f"{number(in_others, 3)} in others). Bars are one standard deviation of events and "
     caption += "seeds together; in the grey zone a difference would be missed more often than in "
     caption += f"one case of five. Largest: {largest.name}, {difference_text(largest)}"
-    caption += f"; without the adjustment {signed(plain)}. " if plain else ". "
+    caption += (
+        f"; without the adjustment {signed(plain.difference, plain.error)}. " if plain else ". "
+    )
     caption += f"Red diamonds are below {LEVEL:g} "
     caption += "after Holm's correction."
     report.figure(
@@ -224,13 +227,6 @@ def add_signal(
         data=differences_data(rows),
         wide=True,
     )
-
-
-def short(values: Spread, significant: int = 3) -> str:
-    """Mean ± standard deviation where there is one."""
-    if np.isfinite(values.sd) and values.sd > 0:
-        return with_uncertainty(values.mean, values.sd)
-    return number(values.mean, significant)
 
 
 def look_text(look: Look) -> str:
@@ -260,15 +256,9 @@ def clearly_off(looks: Sequence[Look]) -> str:
 def difference_text(row: Comparison) -> str:
     """A difference with its error and probability."""
     if not np.isfinite(row.p_holm):
-        return signed(row)
+        return signed(row.difference, row.error)
     p = "p < 0.0001" if row.p_holm < 1e-4 else f"p = {row.p_holm:.2g}"
-    return f"{signed(row)} ({p})"
-
-
-def signed(row: Comparison) -> str:
-    """A difference with its error."""
-    sign = "" if row.difference < 0 else "+"
-    return f"{sign}{with_uncertainty(row.difference, row.error)}"
+    return f"{signed(row.difference, row.error)} ({p})"
 
 
 def _kinds_there(group: SettingAttention) -> tuple[list[int], list[int]]:

@@ -16,8 +16,8 @@ from thesis_reports.interpretability.embedding_geometry import FOLLOWED, OBJECTS
 from thesis_reports.interpretability.pid_embeddings import Embedding, Pair
 from thesis_reports.ranking import Metric, rank
 from thesis_reports.report import Report
-from thesis_reports.rounding import counted, number, with_uncertainty
-from thesis_reports.statistics import Spread
+from thesis_reports.rounding import counted, number
+from thesis_reports.sentences import short
 
 
 def add_cosines(
@@ -142,13 +142,6 @@ def add_norms(report: Report, label: str, group: Sequence[Embedding]) -> None:
         data=evolution_data(lines),
         wide=True,
     )
-
-
-def short(values: Spread, significant: int = 3) -> str:
-    """Mean ± standard deviation where there is one."""
-    if np.isfinite(values.sd) and values.sd > 0:
-        return with_uncertainty(values.mean, values.sd)
-    return number(values.mean, significant)
 
 
 def _matrix(title: str, matrices: NDArray[np.float64]) -> Matrix:

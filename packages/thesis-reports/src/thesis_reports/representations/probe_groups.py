@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
 from thesis_reports.aggregation import Setting
@@ -87,8 +86,9 @@ def gain(group: Group, found: Survey, quantity: str) -> Gain:
     """Mean minus that of event variables on the same events."""
     base = found.baseline[quantity]
     value = group.mean - base.value
-    seeds = _seed_error(group) ** 2
-    variance = _shared_variance(group, group.deviation - base.influence) + seeds
+    seeds = float(np.nan_to_num(group.seed_variance))
+    shared = float(np.square(group.deviation - base.influence).sum()) - group.own_event_variance
+    variance = max(shared, 0.0) + seeds
     # Satterthwaite (Biometrics 2 (1946) 110): events are so many that theirs is known well
     freedom = group.degrees * (variance / seeds) ** 2 if seeds > 0 else np.inf
     error = float(np.sqrt(variance))
@@ -98,7 +98,7 @@ def gain(group: Group, found: Survey, quantity: str) -> Gain:
 
 def error_of(group: Group) -> float:
     """Of the mean: seeds and events together."""
-    return float(np.hypot(np.sqrt(_shared_variance(group, group.deviation)), _seed_error(group)))
+    return float(np.sqrt(group.event_variance + np.nan_to_num(group.seed_variance)))
 
 
 def with_both(group: Group, seeds: str = "", events: str = "") -> str:
@@ -162,14 +162,3 @@ def baseline_finding(found: Survey) -> dict[str, Any]:
 def _event_error(group: Group) -> float:
     """Of the mean, of events by themselves."""
     return float(np.linalg.norm(group.deviation))
-
-
-def _shared_variance(group: Group, deviation: NDArray[np.float64]) -> float:
-    """Of events, less what runs do not share of it: their spread has that already."""
-    return max(float(np.square(deviation).sum()) - group.own_event_variance, 0.0)
-
-
-def _seed_error(group: Group) -> float:
-    """Of the mean."""
-    n = len(group.values)
-    return float(np.sqrt(group.seed_squares / (n - 1) / n)) if n > 1 else 0.0
