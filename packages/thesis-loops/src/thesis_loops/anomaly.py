@@ -23,12 +23,13 @@ from thesis_facts.anomaly import (
 from thesis_facts.builders import run_meta
 from thesis_facts.errors import DataError
 from thesis_facts.processes import PROCESSES
-from thesis_loops.config import AnomalySettings, ScoresSettings
+from thesis_loops.config import AnomalySettings
 from thesis_loops.engine.distributed import from_rank_zero
 from thesis_loops.engine.fit import Fitted
 from thesis_loops.engine.numerics import cuda_info
 from thesis_loops.engine.run import Run
 from thesis_loops.evaluation import describe_checkpoint
+from thesis_loops.logging_config import ScoresSettings
 
 log = logging.getLogger(__name__)
 

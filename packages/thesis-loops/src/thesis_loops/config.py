@@ -25,6 +25,7 @@ from thesis_arch.transformer_classifier.config import GlobalsConfig, Transformer
 from thesis_data.config import DataConfig, Labels, ToyRegressionConfig
 from thesis_facts.errors import ConfigError, explain
 from thesis_loops.engine.settings import RunSettings, TrainerSettings
+from thesis_loops.logging_config import LoggingSection
 
 # The loops, and what a sweeper may optimise: results of validation, never of the test split.
 _OF_CLASSIFIERS = ("best_val_loss", "best_val_auroc", "best_val_acc")
@@ -243,32 +244,6 @@ class SimpleSection(Section):
     """`simple`, of the `test_mlp` loop."""
 
     mlp: SimpleMLPConfig
-
-
-class ScoresSettings(Section):
-    """`max_events`: of each split, in `scores/`; 0 keeps all. `embeddings`: keep them too."""
-
-    max_events: int = Field(ge=0)
-    embeddings: bool
-
-
-class EvaluationSettings(Section):
-    """What `facts/evaluation.json` holds beside the numbers of val and test.
-
-    `train_events`: how many training events are scored for the gap to validation; 0 for none.
-    `cost`: time scoring, and count its operations, for about a second.
-    """
-
-    train_events: int = Field(ge=0)
-    cost: bool
-
-
-class LoggingSection(Section):
-    """What a run writes beside its scalars."""
-
-    epoch_histories: bool
-    scores: ScoresSettings
-    evaluation: EvaluationSettings
 
 
 class MetaSection(Section):

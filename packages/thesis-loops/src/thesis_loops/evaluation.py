@@ -16,12 +16,12 @@ from thesis_facts.evaluation import build_evaluation, evaluate_scores, write_eva
 from thesis_facts.files import describe_file
 from thesis_facts.processes import PROCESSES
 from thesis_facts.scores import Scores, write_scores
-from thesis_loops.config import EvaluationSettings, ScoresSettings
 from thesis_loops.cost import BATCH_SIZES, scoring_cost
 from thesis_loops.engine.distributed import from_rank_zero
 from thesis_loops.engine.fit import Fitted
 from thesis_loops.engine.numerics import cuda_info
 from thesis_loops.engine.run import Run
+from thesis_loops.logging_config import EvaluationSettings, ScoresSettings
 
 
 class Scorer(Protocol):

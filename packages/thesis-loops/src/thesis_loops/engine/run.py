@@ -28,6 +28,7 @@ from thesis_loops.engine.recorder import FactsRecorder
 from thesis_loops.engine.seeds import seed_everything
 from thesis_loops.engine.settings import RunSettings
 from thesis_loops.engine.signals import Interrupted, StopSignals
+from thesis_loops.engine.sinks import open_sinks
 
 log = logging.getLogger("thesis_loops")
 
@@ -86,13 +87,13 @@ def open_run(config: RunConfig, settings: RunSettings) -> Generator[Run]:
     run_dir = None if config.run_dir is None or rank() else Path(config.run_dir)
     # First of all: what torch still loads takes seconds, and a signal then is no failure.
     stop = StopSignals(config.stop_signals, saved=config.run_dir is not None)
-    with stop, nullcontext() if run_dir is None else run_lock(run_dir):
+    locked = nullcontext() if run_dir is None else run_lock(run_dir)
+    with stop, locked, open_sinks(config.logging, run_dir) as sinks:
         plain = config.model_dump(mode="json", include=config.model_fields_set)
         # A mistake here is no failure of the run.
         earlier = from_rank_zero(partial(_find_earlier, config, run_dir, plain))
-        recorder = FactsRecorder(
-            run_dir, plain, settings.seed, with_histories=config.logging.epoch_histories
-        )
+        histories = config.logging.epoch_histories
+        recorder = FactsRecorder(run_dir, plain, settings.seed, histories, sinks)
         if earlier.run_id is not None:
             recorder.run_id = earlier.run_id
         recorder.run_id = from_rank_zero(lambda: recorder.run_id)

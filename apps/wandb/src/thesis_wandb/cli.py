@@ -1,0 +1,6 @@
+"""``thesis-wandb``: keep the mirror of runs at W&B."""
+
+
+def main() -> int:
+    """Run a command."""
+    return 0
