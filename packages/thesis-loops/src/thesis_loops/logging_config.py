@@ -5,7 +5,7 @@ No torch here, and no default: `configs/logging` holds the values, this file say
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from thesis_arch.strict import Section
 
@@ -93,11 +93,20 @@ class LoggingSection(Section):
     scores: ScoresSettings
     evaluation: EvaluationSettings
     make_plots: bool
-    families: Families
-    moments: Moments
+    families: Families | None = None
+    moments: Moments | None = None
     fig_format: Literal["png", "pdf", "svg"]
     dpi: int = Field(ge=30, le=1200)
     figures_subdir: str
     file_naming: str
     use_wandb: bool
-    wandb: WandbSettings
+    wandb: WandbSettings | None = None
+
+    @model_validator(mode="after")
+    def _has_what_it_asks_for(self) -> "LoggingSection":
+        needed = {"make_plots": ("families", "moments"), "use_wandb": ("wandb",)}
+        for switch, sections in needed.items():
+            for name in sections:
+                if getattr(self, switch) and getattr(self, name) is None:
+                    raise ValueError(f"{name}: missing, and {switch} needs it")
+        return self
