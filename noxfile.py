@@ -47,8 +47,11 @@ def inference(session: nox.Session) -> None:
 
 @nox.session
 def together(session: nox.Session) -> None:
-    """Train and report as a user does, with all members in one environment."""
-    sync(session, "--group=dev")
+    """Train and report as a user does, with all members in one environment.
+
+    The guide's commands and the cluster's files are tried as well.
+    """
+    sync(session, "--group=dev", "--group=hpc")
     session.run("pytest", "tests", *session.posargs, env={"OMP_NUM_THREADS": "1"})
 
 
@@ -59,6 +62,18 @@ def notebooks(session: nox.Session) -> None:
     absent = "import importlib.util, sys; sys.exit(importlib.util.find_spec('torch') is not None)"
     session.run("python", "-c", absent)
     session.run("pytest", "--nbmake", "docs", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the guide as pages; a link that leads nowhere fails."""
+    sync(session, "--only-group=docs")
+    built = Path(session.create_tmp()).resolve() / "docs"
+    session.run(
+        "sphinx-build", "--fail-on-warning", "--keep-going", "--nitpicky", "--fresh-env", "--quiet",
+        "docs", str(built), *session.posargs,
+    )  # fmt: skip
+    session.log(f"open {built}/index.html")
 
 
 @nox.session(default=False)
@@ -135,10 +150,8 @@ def check_wheel(session: nox.Session, member: str, dist: Path) -> None:
         overrides = ["loop=test_mlp", "general.trainer.epochs=1", "data.n_samples=300"]
         command = str(environment / "bin" / "thesis-train")
         session.run(command, *overrides, external=True, env={"PATH": os.environ["PATH"]})
-    if member == "thesis-report":
-        session.run(
-            str(environment / "bin" / "thesis-report"), "--help", external=True, silent=True
-        )
+    if member in ("thesis-report", "thesis-wandb"):
+        session.run(str(environment / "bin" / member), "--help", external=True, silent=True)
     session.chdir(ROOT)
 
 

@@ -11,6 +11,7 @@ from thesis_train.application import compose_sweep, open_hydra, said_plainly
 from thesis_train.directories import register_resolvers, remove_unused
 from thesis_train.job import run_job
 from thesis_train.overrides import config_dirs, normalise, take_trust
+from thesis_train.planning import plan_sweep
 from thesis_train.ranks import leave_with
 from thesis_train.spelling import check_spelling
 from thesis_train.summary import typed_here
@@ -28,9 +29,10 @@ def run_command(arguments: list[str]) -> None:
         if any(is_continue(word) for word in words):
             said_plainly(lambda: continue_sweep(words, trusted))
         else:
-            words = _checked(normalise(words))
+            plan = "--plan" in words
+            words = _checked(normalise([word for word in words if word != "--plan"]))
             arguments_ = get_args_parser().parse_args(words)
-            said_plainly(lambda: _run(arguments_, trusted))
+            said_plainly(lambda: _run(arguments_, trusted, plan))
     finally:
         remove_unused()
 
@@ -43,7 +45,7 @@ def _checked(words: list[str]) -> list[str]:
     return words
 
 
-def _run(arguments: Namespace, trusted: bool) -> None:
+def _run(arguments: Namespace, trusted: bool, plan: bool) -> None:
     if arguments.experimental_rerun is not None:
         raise ConfigError(
             "a pickle can run any code",
@@ -56,8 +58,11 @@ def _run(arguments: Namespace, trusted: bool) -> None:
         if _show(hydra, arguments, name):
             return
         overrides = arguments.overrides
-        if arguments.multirun:
+        if arguments.multirun or plan:
             overrides = [*overrides, "hydra.mode=MULTIRUN"]
+        if plan:
+            plan_sweep(hydra, arguments, name, overrides)
+            return
         mode = compose_sweep(hydra, name, overrides, log=False).hydra.mode
         if mode == RunMode.MULTIRUN:
             start_sweep(hydra, arguments, name, overrides)

@@ -14,6 +14,8 @@ examples
   thesis-train classifier.trainer.lr=3e-4 classifier.model.attention_biases=lorentz_scalar
   thesis-train --multirun classifier.trainer.seed=1,2,3          a sweep
   thesis-train --continue outputs/multiruns/exp_…                the rest of a sweep
+  thesis-train --plan classifier.trainer.seed=1,2,3              write a sweep down, run nothing
+  thesis-train --continue outputs/multiruns/exp_… --job 2        one of its points
   thesis-train run_dir=outputs/runs/run_… resume=auto …          go on with a run
   thesis-train --config-dir my_configs classifier/experiment=mine
 

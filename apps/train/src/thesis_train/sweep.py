@@ -5,31 +5,20 @@ import sys
 import warnings
 from argparse import Namespace
 from pathlib import Path
-from typing import Any
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import get_args_parser
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from thesis_facts.errors import ConfigError, RunError
 from thesis_facts.events import COMPLETE
 from thesis_facts.locks import run_lock
-from thesis_facts.sweeps import (
-    RUNNING,
-    Point,
-    SweepPlan,
-    point_progress,
-    read_plan,
-    sweep_progress,
-    write_plan,
-)
+from thesis_facts.sweeps import RUNNING, Point, point_progress, read_plan, sweep_progress
 from thesis_train.application import compose_sweep, open_hydra
-from thesis_train.directories import job_directory
 from thesis_train.job import check_own_directory, run_job
 from thesis_train.launching import failure_of, failure_to_compose, launch, opened_launcher, quoted
-from thesis_train.overrides import as_typed, experiment_first
+from thesis_train.planning import check_new, grid, is_grid, write_down
+from thesis_train.point import find_point, run_point
 from thesis_train.ranks import refuse_several
 from thesis_train.stopping import asked_to_stop
 from thesis_train.summary import work_in
@@ -45,10 +34,10 @@ def start_sweep(hydra: Hydra, arguments: Namespace, name: str, overrides: list[s
         _search(hydra, arguments, overrides, config)
         return
     sweep_dir = config.hydra.sweep.dir
-    points = _grid(hydra, config) if _is_grid(config) else None
+    points = grid(hydra, config) if is_grid(config) else None
     with run_lock(sweep_dir):
-        _check_new(sweep_dir)
-        _write_plan(sweep_dir, arguments, config, points)
+        check_new(sweep_dir)
+        write_down(sweep_dir, arguments, config, points)
         if points is not None:
             _run_points(hydra, config, points)
         else:
@@ -64,12 +53,16 @@ def is_continue(word: str) -> bool:
 
 
 def continue_sweep(words: list[str], trusted: bool) -> None:
-    """`thesis-train --continue SWEEP_DIR`: run the points of a sweep that are not done."""
+    """`thesis-train --continue SWEEP_DIR`: run the points of a sweep that are not done.
+
+    With `--job N` it is that point alone, whatever becomes of the others meanwhile.
+    """
     refuse_several()
-    sweep_dir, given = _parse(words)
+    sweep_dir, job, given = _parse(words)
     plan = read_plan(sweep_dir)
     if plan is None:
         raise RunError("no sweep to go on with", key=sweep_dir, expected="a sweep.json in it")
+    point = None if job is None else find_point(plan, sweep_dir, job)
     if os.path.isdir(plan.cwd):
         work_in(plan.cwd)  # relative paths among the overrides start there
     else:
@@ -84,6 +77,9 @@ def continue_sweep(words: list[str], trusted: bool) -> None:
     ]
     arguments = get_args_parser().parse_args([*plan.flags, *overrides])
     with open_hydra(arguments, trusted) as hydra:
+        if point is not None:
+            run_point(hydra, _compose(hydra, arguments, overrides), point)
+            return
         if plan.points is not None:
             with run_lock(sweep_dir):
                 config = _compose(hydra, arguments, overrides)
@@ -112,44 +108,12 @@ def _search(hydra: Hydra, arguments: Namespace, overrides: list[str], config: Di
     search = open_search(hydra, config, folders)
     config = _compose(hydra, arguments, [*overrides, _own_directory(search.directory)])
     with run_lock(search.directory):
-        _write_plan(search.directory, arguments, config, None)
+        write_down(search.directory, arguments, config, None)
         run_search(hydra, config, search)
-
-
-def _write_plan(
-    sweep_dir: str, arguments: Namespace, config: DictConfig, points: tuple[Point, ...] | None
-) -> None:
-    plan = SweepPlan(
-        cwd=os.getcwd(),
-        flags=_flags(arguments),
-        task=tuple(as_typed(config.hydra.overrides.task)),
-        hydra=tuple(as_typed(config.hydra.overrides.hydra)),
-        points=points,
-    )
-    write_plan(sweep_dir, plan)
 
 
 def _own_directory(sweep_dir: str) -> str:
     return f"hydra.sweep.dir={quoted(sweep_dir)}"
-
-
-def _flags(arguments: Namespace) -> tuple[str, ...]:
-    """Those that say where configs come from; folders absolute."""
-    folders = {"--config-path": arguments.config_path, "--config-dir": arguments.config_dir}
-    flags = [f"{flag}={os.path.abspath(path)}" for flag, path in folders.items() if path]
-    return (*flags, *([f"--config-name={arguments.config_name}"] if arguments.config_name else []))
-
-
-def _check_new(sweep_dir: str) -> None:
-    """Refuse to forget the points of an earlier sweep, where the directory was given by hand."""
-    plan = read_plan(sweep_dir)
-    if plan is not None and plan.points is not None:
-        raise ConfigError(
-            "the directory already holds a sweep",
-            key="hydra.sweep.dir",
-            found=sweep_dir,
-            do=f"go on with it by thesis-train --continue {sweep_dir}",
-        )
 
 
 def _run_points(hydra: Hydra, config: DictConfig, points: tuple[Point, ...]) -> None:
@@ -189,46 +153,43 @@ def _note(failures: dict[int, str], point: Point, reason: str | None) -> None:
         failures[point.job] = reason
 
 
-def _is_grid(config: DictConfig) -> bool:
-    return config.hydra.sweeper._target_.rpartition(".")[2] == BasicSweeper.__name__
-
-
 def _is_search(config: DictConfig) -> bool:
     return config.hydra.sweeper._target_.rpartition(".")[2] == "OptunaSweeper"
 
 
-def _grid(hydra: Hydra, config: DictConfig) -> tuple[Point, ...]:
-    """All points, in the order in which Hydra's basic sweeper numbers them."""
-    sweeper: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=False)
-    swept = [f"{key}={value}" for key, value in (sweeper["params"] or {}).items()]
-    parser = OverridesParser.create(config_loader=hydra.config_loader)
-    words = experiment_first([*swept, *as_typed(config.hydra.overrides.task)])
-    parsed = parser.parse_overrides(words)
-    (batch,) = BasicSweeper.split_arguments(parsed, max_batch_size=None)
-    sweep_dir = config.hydra.sweep.dir
-    return tuple(
-        Point(job, job_directory(sweep_dir, job), tuple(overrides))
-        for job, overrides in enumerate(batch)
-    )
-
-
-def _parse(words: list[str]) -> tuple[str, list[str]]:
-    position = next(number for number, word in enumerate(words) if is_continue(word))
-    _, _, sweep_dir = words[position].partition("=")
-    others = words[:position] + words[position + 1 :]
-    if not sweep_dir and position < len(others):
-        sweep_dir = others.pop(position)
+def _parse(words: list[str]) -> tuple[str, str | None, list[str]]:
+    """Directory of the sweep, number of the one job that is asked for, options of the launcher."""
+    sweep_dir, others = _take(words, "--continue")
     if not sweep_dir:
         raise ConfigError("which sweep?", key="--continue", expected="the directory of a sweep")
+    job, others = _take(others, "--job")
+    if job == "":
+        raise ConfigError("which job?", key="--job", expected="the number of a point of the sweep")
     for word in others:
-        if not word.startswith(("hydra.launcher", "hydra/launcher")):
+        if job is not None or not word.startswith(("hydra.launcher", "hydra/launcher")):
             raise ConfigError(
                 "a sweep goes on with its own config",
                 key="--continue",
                 found=word,
-                expected="nothing but hydra/launcher=… and hydra.launcher.…",
+                expected="nothing but hydra/launcher=… and hydra.launcher.…"
+                if job is None
+                else "nothing but --job, which runs in this process",
             )
-    return os.path.realpath(sweep_dir), others
+    # One job needs no launcher, whichever the sweep was planned for.
+    return os.path.realpath(sweep_dir), job, others if job is None else ["hydra/launcher=basic"]
+
+
+def _take(words: list[str], flag: str) -> tuple[str | None, list[str]]:
+    """Value of `flag VALUE` or `flag=VALUE`, and the other words; None where it is not there."""
+    for position, word in enumerate(words):
+        name, has_value, value = word.partition("=")
+        if name != flag:
+            continue
+        others = words[:position] + words[position + 1 :]
+        if not has_value:
+            value = others.pop(position) if position < len(others) else ""
+        return value, others
+    return None, words
 
 
 def _hydra_overrides(planned: tuple[str, ...], given: list[str]) -> list[str]:

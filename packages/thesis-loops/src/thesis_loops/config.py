@@ -47,10 +47,14 @@ StopSignal = Literal["SIGTERM", "SIGUSR1", "SIGUSR2", "SIGHUP", "SIGQUIT", "SIGX
 
 
 class EnvSection(Section):
-    """Where files are: `output_root` for what we write, `data_root` for data sets."""
+    """Where files are: `output_root` for what we write, `data_root` for data sets.
+
+    `storage_root` is what a cluster builds both from.
+    """
 
     output_root: str
     data_root: str
+    storage_root: str | None = None
 
 
 class ClassSettings(RunSettings):
