@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-QUICK = ("loop=test_mlp", "general.trainer.epochs=2", "data.n_samples=200")
-LONG = ("loop=test_mlp", "general.trainer.epochs=3000", "data.n_samples=200")
+_PLAIN = "logging.make_plots=false"  # pictures take longer than the training of so small a model
+QUICK = ("loop=test_mlp", "general.trainer.epochs=2", "data.n_samples=200", _PLAIN)
+LONG = ("loop=test_mlp", "general.trainer.epochs=3000", "data.n_samples=200", _PLAIN)
 SMALL = (
+    _PLAIN,
     "data.synthetic.n_events=300",
     "classifier/model_size=s30k",
     "classifier.model.depth=1",

@@ -50,7 +50,7 @@ def autoencoder(events, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def quick(name: str) -> tuple[str, ...]:
     """Overrides that make a run of an experiment short."""
     section = name.partition("/")[0]
-    short = ["data.limit_samples=50", f"{section}.trainer.seed=0"]
+    short = ["data.limit_samples=50", f"{section}.trainer.seed=0", "logging.make_plots=false"]
     if section == "classifier":
         short.append("logging.evaluation.cost=false")
     if name not in OF_TREES:

@@ -101,14 +101,20 @@ class AdversarialUpdate:
         batch: EventBatch,
         size: float,
     ) -> dict[str, Tensor]:
-        """A step of the discriminator; its logits [B] of events and of reconstructions."""
+        """A step of the discriminator; its loss [B], and logits [B] of events and of
+        reconstructions."""
         with self.numerics.autocast():
             of_truth = self.discriminator.of_truth(truth, objects)
             detached = Found(found.momenta.detach(), found.id_logits.detach(), None)
             of_found = self.discriminator.of_reconstruction(detached, objects)
-            loss = _mean(hinge_loss(of_truth, of_found), batch)
+            losses = hinge_loss(of_truth, of_found)
+            loss = _mean(losses, batch)
         self.teacher.step(loss, size)
-        return {"logit_true": of_truth.detach(), "logit_reconstructed": of_found.detach()}
+        return {
+            "hinge": losses.detach(),
+            "logit_true": of_truth.detach(),
+            "logit_reconstructed": of_found.detach(),
+        }
 
     def _pull(self, loss: Tensor, deceit: Tensor) -> Tensor:
         """Factor by which both pull alike on the decoder's last layer (Esser et al.,

@@ -29,6 +29,7 @@ from thesis_loops.engine.fit import Fitted
 from thesis_loops.engine.numerics import cuda_info
 from thesis_loops.engine.run import Run
 from thesis_loops.evaluation import describe_checkpoint
+from thesis_loops.illustrations import illustrations
 from thesis_loops.logging_config import ScoresSettings
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ def _conclude(
     corrupted = _find_corruptions(run, model, data.test, anomaly, scored["test"])
     test = _background_means(scored["test"], background)
     loss = float(model.objective({k: torch.tensor(v) for k, v in test.items()}))
-    run.recorder.test_end(fitted.tested_epoch, loss, test)
+    run.recorder.test_end(fitted.tested_epoch, loss, test, illustrations(model, data.test))
     if run.run_dir is not None:
         settings = ScoresSettings(**run.config["logging"]["scores"])
         for split, scores in scored.items():

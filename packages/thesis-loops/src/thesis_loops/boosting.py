@@ -93,6 +93,7 @@ class _Boost:
         self.next = 0
         self.stopping = EarlyStopping(_patience(options))
         self.results: list[EpochResult] = []  # not yet in the facts
+        self.outputs: dict[str, np.ndarray] = {}  # of validation, of the last of them
         if run.resumed is not None:
             with run.checkpoints.restoring():
                 job.model.load_state_dict(run.resumed["model"]["weights"])
@@ -150,12 +151,13 @@ class _Boost:
         train, val = self.job.train, self.job.val
         train_margins, val_margins = self._margins(train), self._margins(val)
         some = slice(None, None, -(-len(train.label) // _ENOUGH_FOR_METRICS))
+        self.outputs = _outputs(val_margins, val, slice(None))
         return EpochResult(
             epoch=self.next,
             train_loss=_mean_loss(train_margins, train),
             val_loss=_mean_loss(val_margins, val),
             train_metrics=self.job.metrics(_outputs(train_margins, train, some)),
-            val_metrics=self.job.metrics(_outputs(val_margins, val, slice(None))),
+            val_metrics=self.job.metrics(self.outputs),
             epoch_time_s=seconds,
             throughput=len(train.label) / seconds,
         )
@@ -170,7 +172,11 @@ class _Boost:
 
     def _tell(self) -> None:
         if self.results:
-            self.run.recorder.epochs_end(self.results)
+            known = {
+                "histories": self.run.recorder.histories,
+                "class_names": self.job.model.spec.class_names,
+            }
+            self.run.recorder.epochs_end(self.results, self.outputs | known)
             self.progress.epoch(self.results[-1], self.is_best)
             self.results = []
         self.told_at = time.monotonic()

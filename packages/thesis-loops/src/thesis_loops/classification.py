@@ -161,6 +161,7 @@ def classification_job(
         first_candidate=schedule.first_candidate,
         begin_epoch=partial(schedule.begin_epoch, updater),
         end_epoch=writer.end_epoch,
+        for_pictures={"class_names": data.class_names},
     )
 
 

@@ -48,7 +48,7 @@ def _conclude(run: Run, model: Scorer, data: EventData, fitted: Fitted) -> dict[
             _write(run.run_dir, split, scores, ScoresSettings(**run.config["logging"]["scores"]))
         evaluated[split] = evaluate_scores(scores, classes)
     val, test = evaluated["val"]["metrics"], evaluated["test"]["metrics"]
-    run.recorder.test_end(fitted.tested_epoch, test["log_loss"], test)
+    run.recorder.test_end(fitted.tested_epoch, test["log_loss"], test, for_pictures(scores))
     if run.run_dir is not None:
         _evaluate(run, run.run_dir, model, data, fitted, evaluated)
     results = {
@@ -61,6 +61,17 @@ def _conclude(run: Run, model: Scorer, data: EventData, fitted: Fitted) -> dict[
     }
     run.recorder.train_end(results)
     return results
+
+
+def for_pictures(scores: Scores) -> dict[str, Any]:
+    """What pictures show of the scored events, as `fit` names it."""
+    weight = {} if scores.weights is None else {"weight": scores.weights}
+    return {
+        "logits": scores.logits,
+        "label": scores.labels,
+        "class_names": scores.class_names,
+        **weight,
+    }
 
 
 def _at_best(fitted: Fitted, name: str, report: Mapping[str, float]) -> float | None:

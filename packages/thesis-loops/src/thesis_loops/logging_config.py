@@ -3,9 +3,10 @@
 No torch here, and no default: `configs/logging` holds the values, this file says what they may be.
 """
 
+from pathlib import PurePath
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from thesis_arch.strict import Section
 
@@ -44,7 +45,8 @@ class Families(Section):
 
 
 class Moments(Section):
-    """When pictures are drawn."""
+    """When pictures are drawn: of the epochs, of the validation events of an epoch, of the test
+    events, and of all epochs when the run is complete."""
 
     on_epoch_end_quick: bool
     on_validation_end: bool
@@ -68,7 +70,7 @@ class WandbSettings(Section):
     mode : str
         online; or offline, to be sent later by `thesis-wandb sync`. WANDB_MODE wins.
     dir : str or None
-        For the files of W&B; null: the run directory.
+        For the files of W&B; null: WANDB_DIR, else the run directory.
     log_freq : int
         Epochs from one row to the next.
     log_artifacts : bool
@@ -87,7 +89,14 @@ class WandbSettings(Section):
 
 
 class LoggingSection(Section):
-    """What a run writes beside its scalars."""
+    """What a run writes beside its scalars.
+
+    Attributes
+    ----------
+    plots_time_share : float or None
+        Of the run's time, for pictures while it trains and those of its end; the end's are drawn
+        in any case. None for no limit.
+    """
 
     epoch_histories: bool
     scores: ScoresSettings
@@ -99,8 +108,32 @@ class LoggingSection(Section):
     dpi: int = Field(ge=30, le=1200)
     figures_subdir: str
     file_naming: str
+    plots_time_share: float | None = Field(default=None, gt=0, le=1)
     use_wandb: bool
     wandb: WandbSettings | None = None
+
+    @field_validator("figures_subdir")
+    @classmethod
+    def _stays_in_the_run(cls, value: str) -> str:
+        path = PurePath(value)
+        if path.is_absolute() or ".." in path.parts or not path.parts:
+            raise ValueError(f"found {value!r}, but expected a folder inside the run directory")
+        return value
+
+    @field_validator("file_naming")
+    @classmethod
+    def _names_each_picture(cls, value: str) -> str:
+        expected = (
+            "a file name with {family} and {moment}, or pictures would overwrite each other, and "
+            "with {epoch_or_step}, or only the last epoch's is kept"
+        )
+        try:
+            names = {value.format(family=f, moment=m, epoch_or_step=0) for f in "ab" for m in "cd"}
+        except (LookupError, ValueError, AttributeError) as error:
+            raise ValueError(f"found {value!r}, but expected {expected}") from error
+        if len(names) < 4 or any("/" in name or "\0" in name for name in names):
+            raise ValueError(f"found {value!r}, but expected {expected}")
+        return value
 
     @model_validator(mode="after")
     def _has_what_it_asks_for(self) -> "LoggingSection":

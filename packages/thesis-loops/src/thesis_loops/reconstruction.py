@@ -30,6 +30,7 @@ from thesis_loops.engine.optimisation import GradientUpdate, StepOutput
 from thesis_loops.engine.ranks import n_ranks, shard
 from thesis_loops.engine.run import Run
 from thesis_loops.engine.settings import TrainerSettings
+from thesis_loops.illustrations import illustrations
 from thesis_loops.starting import begin_facts, events_section
 
 Phase1 = AutoencoderSection | AdversarialSection | DiffusionSection
@@ -156,6 +157,7 @@ def reconstruction_job(
         metrics=epoch_metrics,
         first_candidate=first_candidate,
         judged=remember_usage,
+        for_pictures=illustrations(model, data.val),
     )
 
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from signal import Signals
 from typing import Any, Protocol
@@ -66,6 +66,9 @@ class Job:
         (epoch, step) -> None, before the first step of an epoch, or before the one it goes on with.
     end_epoch : callable
         epoch -> None, on rank 0 after validation, while the model is as it was judged.
+    for_pictures : dict
+        By name what pictures want beside the outputs of validation. A callable makes it: it is
+        only called where one is drawn, while the model is as it was judged.
     """
 
     model: nn.Module
@@ -79,6 +82,7 @@ class Job:
     judged: Callable[[Mapping[str, np.ndarray]], None] = lambda outputs: None
     begin_epoch: Callable[[int, int], None] = lambda epoch, step: None
     end_epoch: Callable[[int], None] = lambda epoch: None
+    for_pictures: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -194,8 +198,9 @@ class _Fit:
             if is_best:
                 self.run.checkpoints.keep_best(model_payload(self.job.model))
             distributed.from_rank_zero(partial(self.job.end_epoch, self.epoch))
-        # Facts before the checkpoint: what is recorded twice is cut, what is not is lost.
-        self.run.recorder.epoch_end(result, arrays)
+            # Facts before the checkpoint: what is recorded twice is cut, what is not is lost.
+            shown = {"histories": self.run.recorder.histories, **self.job.for_pictures}
+            self.run.recorder.epoch_end(result, {**arrays, **shown})
         self.progress.epoch(result, is_best)
         self.epoch, self.step, self.seconds = self.epoch + 1, 0, 0.0
         self.tally = Tally(MOST_TRAINING_EVENTS)

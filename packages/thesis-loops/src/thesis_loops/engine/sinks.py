@@ -13,4 +13,12 @@ def open_sinks(settings: LoggingSection, run_dir: Path | None) -> Generator[list
     """Sinks that the config asks for, where a run has a directory; closed after its last fact."""
     sinks: list[Sink] = []
     with ExitStack() as opened:
+        if settings.make_plots and run_dir is not None:
+            from thesis_loops.monitoring.monitor import Monitor
+
+            sinks.append(Monitor(settings, run_dir))
+        if settings.use_wandb and settings.wandb is not None and run_dir is not None:
+            from thesis_loops.tracking.live import Mirror
+
+            sinks.append(opened.enter_context(Mirror(run_dir, settings.wandb)))
         yield sinks

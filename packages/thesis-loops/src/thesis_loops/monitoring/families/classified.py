@@ -1,0 +1,46 @@
+"""What a classifier said of the events of a split, for the pictures of it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from thesis_loops.monitoring.payload import Payload
+
+
+@dataclass(frozen=True)
+class Classified:
+    """Labelled events whose logits are finite.
+
+    Attributes
+    ----------
+    logits : [N, C]
+    labels : [N]
+    weights : [N], ones where the events have none
+    names : of the classes
+    """
+
+    logits: np.ndarray
+    labels: np.ndarray
+    weights: np.ndarray
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, payload: Payload) -> "Classified":
+        """Those of a payload."""
+        logits, labels = payload.array("logits"), payload.array("label")
+        weights = payload.array("weight") if payload.has("weight") else np.ones(len(labels))
+        usable = np.isfinite(logits).all(axis=1) & (labels >= 0)
+        return cls(logits[usable], labels[usable], weights[usable], payload.array("class_names"))
+
+    @property
+    def signals(self) -> range:
+        """Classes that count as signal in turn: class 1 of two, else each against the rest."""
+        return range(1, 2) if len(self.names) == 2 else range(len(self.names))
+
+
+def classes_at_hand(payload: Payload, least: int = 1) -> bool:
+    """Whether there are labelled events of so many classes."""
+    if not payload.has("logits", "label", "class_names"):
+        return False
+    labels = payload.array("label")
+    return len(np.unique(labels[labels >= 0])) >= least
