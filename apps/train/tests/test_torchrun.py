@@ -1,16 +1,20 @@
 """`thesis-train` under torchrun: several processes, one run."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Generator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from command import QUICK
+from command import QUICK, SMALL, run
 from thesis_facts import load_runs
+from two_machines import INTERFACE, Machine, NoNamespacesError, two_machines
 
 COMMAND = [sys.executable, "-c", "from thesis_train.cli import main; main()"]
 TORCHRUN = [
@@ -82,3 +86,78 @@ def test_a_signal_to_torchrun_saves_and_the_run_goes_on(tmp_path):
     _, stderr = process.communicate(timeout=240)
     assert process.returncode == 0, stderr
     assert load_runs(run_dirs=str(run_dir)).runs["status"].tolist() == ["complete"]
+
+
+@pytest.fixture
+def machines() -> Generator[tuple[Machine, Machine]]:
+    """Two of them, as long as a test runs."""
+    try:
+        with two_machines() as both:
+            yield both
+    except NoNamespacesError as error:
+        pytest.skip(str(error))
+
+
+def start_on_both(
+    machines: tuple[Machine, Machine], folder: Path, *arguments: str, network: str = INTERFACE
+) -> list[subprocess.Popen[str]]:
+    """The commands of the guide, one on each, with one process a machine."""
+    page = Path(__file__).parents[3] / "docs" / "several_processes.md"
+    found = [line for line in page.read_text().splitlines() if "--nnodes=2 --node-rank" in line]
+    processes = []
+    for machine, line in zip(machines, found, strict=True):
+        line = line.replace("FIRST_MACHINE", machines[0].address).replace("=4", "=1")
+        words = shlex.split(line.partition("uv run torchrun")[2])
+        at = words.index("thesis-train")
+        assert words[at + 1 :] == ["…"]
+        torchrun = [sys.executable, "-m", "torch.distributed.run"]
+        command = [*torchrun, *words[:at], *COMMAND, *arguments]
+        processes.append(machine.start(folder, command, GLOO_SOCKET_IFNAME=network))
+    return processes
+
+
+def test_two_machines_train_to_the_numbers_of_one(machines, tmp_path):
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    # epochs small enough to be quick, batches that both share
+    small = (*SMALL, "classifier.model.dropout=0", "classifier.trainer.batch_size=64")
+    processes = start_on_both(machines, tmp_path, *small)
+    assert run(alone, *small).returncode == 0
+    said = [process.communicate(timeout=240) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], said
+    (run_dir,), (whole,) = run_dirs(tmp_path), run_dirs(alone)
+    assert '"ranks":2' in (run_dir / "facts" / "events.jsonl").read_text().replace(" ", "")
+    together, one = (pd.read_csv(path / "facts" / "scalars.csv") for path in (run_dir, whole))
+    numbers = [name for name in one if name.startswith(("train_", "val_", "metric_"))]
+    assert one["val_loss"].notna().any()
+    pd.testing.assert_frame_equal(together[numbers], one[numbers], rtol=1e-4)
+
+
+@pytest.mark.slow
+def test_a_machine_that_breaks_ends_the_training_on_the_other(machines, tmp_path):
+    many = ("loop=test_mlp", "general.trainer.epochs=4000", "data.n_samples=400")
+    first, second = start_on_both(machines, tmp_path, *many, f"run_dir={tmp_path / 'mine'}")
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "mine" / "last.pt").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    machines[1].kill_all()
+    _, stderr = first.communicate(timeout=60)
+    second.communicate(timeout=60)
+    assert first.returncode != 0
+    assert stderr.count("another process of this training is gone") == 1
+    assert "resume=auto" in stderr
+
+
+@pytest.mark.slow
+def test_machines_that_do_not_find_one_another_say_how_they_would(machines, tmp_path):
+    both = start_on_both(machines, tmp_path, *QUICK, network="lo")  # as names of machines often are
+    deadline = time.monotonic() + 120
+    while all(process.poll() is None for process in both):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    for machine in machines:
+        machine.kill_all()
+    said = "".join(process.communicate(timeout=60)[1] for process in both)
+    assert "does not reach the others" in said
+    assert "GLOO_SOCKET_IFNAME" in said

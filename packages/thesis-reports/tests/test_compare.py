@@ -134,7 +134,7 @@ def test_of_a_split_without_scores_nothing_is_said(runs, report_of):
     written = report_of({**asked, "compare": {"split": "train"}})
     found = json.loads((written / "training" / "summary.json").read_text())
     assert found["groups"] == []
-    assert "No run has loss on the train split" in found["answer"]
+    assert "No run has a loss on the train split" in found["answer"]
 
 
 def test_of_single_runs_only_the_chance_in_the_events_is_known(runs, report_of):

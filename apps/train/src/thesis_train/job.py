@@ -32,8 +32,11 @@ from thesis_train.stopping import (
     Stopped,
     asked_to_stop,
     heed,
+    in_queue,
     in_worker,
+    leave_queue,
     remember,
+    requeue_signal,
     unless,
     worker_job,
 )
@@ -88,6 +91,8 @@ def _check_alone(cfg: DictConfig, given: str | None) -> RunConfig:
 def _run_job_of_sweep(cfg: DictConfig) -> float | None:
     """A job whose directory already holds a run goes on with it, and its failure is a fact."""
     _leave_if_asked()
+    if in_queue() and "SLURM_CPUS_ON_NODE" in os.environ:  # torch would take all of the machine
+        os.environ.setdefault("OMP_NUM_THREADS", os.environ["SLURM_CPUS_ON_NODE"])
     run_dir = Path(HydraConfig.get().runtime.output_dir)
     begun = os.path.exists(events_file(run_dir))
     try:
@@ -96,6 +101,8 @@ def _run_job_of_sweep(cfg: DictConfig) -> float | None:
     except Interrupted as stop:
         remember(stop.exit_code)
         print(f"\n{stop}", file=sys.stderr)
+        if in_queue():
+            leave_queue(stop.signal_name)
         _leave_if_asked()
     except Stopped:
         raise
@@ -196,6 +203,8 @@ def _tell_job(cfg: DictConfig, run_dir: Path, begun: bool) -> None:
         cfg.run_dir = str(run_dir)
         cfg.job_id = str(hydra.job.id)
         cfg.resume = "auto" if begun else None
+        if in_queue() and requeue_signal() not in cfg.stop_signals:
+            cfg.stop_signals = [*cfg.stop_signals, requeue_signal()]
     write_pointer(hydra.sweep.dir, number, run_dir, as_typed(hydra.overrides.task))
 
 

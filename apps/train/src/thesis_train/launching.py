@@ -1,7 +1,7 @@
 """Points of a sweep in the hands of a launcher of Hydra."""
 
 import sys
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +20,7 @@ from thesis_facts.discovery import write_pointer
 from thesis_facts.errors import ThesisError
 from thesis_facts.sweeps import Point
 from thesis_train.job import record_failure, run_job
+from thesis_train.job_queue import has_queue, run_in_queue
 from thesis_train.stopping import Stopped, asked_to_stop
 
 
@@ -48,7 +49,10 @@ def launch(
     Points that a signal kept from being run, or ended on the way, are left out.
     """
     overrides = _UntilStopped(job_overrides(point) for point in points)
-    returns = launcher.launch(overrides, initial_job_idx=first)
+    if has_queue(launcher):
+        returns: Iterable[JobReturn] = run_in_queue(launcher, overrides, first)
+    else:
+        returns = launcher.launch(overrides, initial_job_idx=first)
     for point, returned in zip(points, returns, strict=False):
         if not isinstance(returned._return_value, Stopped):
             yield point, returned

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
 from thesis_facts.errors import ConfigError, ThesisError
-from thesis_loops.engine.ranks import n_ranks, rank
+from thesis_loops.engine.ranks import RanksApart, n_ranks, rank
 
 T = TypeVar("T")
 
@@ -34,8 +34,8 @@ def is_main() -> bool:
 
 
 def leave_with(error: ThesisError) -> NoReturn:
-    """Exit with code 1 and the message of a mistake, which rank 0 says for all."""
-    sys.exit(str(error) if is_main() else 1)
+    """Exit with code 1 and the message of a mistake, which rank 0 says for all it reaches."""
+    sys.exit(str(error) if is_main() or isinstance(error, RanksApart) else 1)
 
 
 def mute_others() -> None:

@@ -2,16 +2,20 @@
 
 A command that starts up, or is between two jobs, leaves at once: nothing is lost. Where jobs of
 a sweep run in other processes, each finishes its step and saves, and the command waits for them.
+
+A job in a queue of submitit has its process to itself. Before its time is over it gets a signal of
+its own, on which submitit puts it back into the queue; here it first saves.
 """
 
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from thesis_facts.errors import ThesisError
 from thesis_loops.engine.signals import EXIT_CHECKPOINTED, EXIT_CTRL_C
@@ -28,6 +32,10 @@ _job_is_done: Callable[[], bool] | None = None
 
 class Stopped(ThesisError):
     """A job did not begin, or was saved, because its sweep was asked to stop."""
+
+
+class TimeIsUp(ThesisError):
+    """A job in a queue was stopped for the last time."""
 
 
 @contextmanager
@@ -73,7 +81,41 @@ def remember(code: int) -> None:
 
 def in_worker() -> bool:
     """Whether this process runs jobs of a sweep for another one."""
-    return multiprocessing.parent_process() is not None
+    return multiprocessing.parent_process() is not None or in_queue()
+
+
+def in_queue() -> bool:
+    """Whether this process is a job that submitit started, not one that such a job started."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    return spec is not None and spec.name == "submitit.core._submit"
+
+
+def requeue_signal() -> str:
+    """The signal that a job in a queue gets before its time is over."""
+    return f"SIG{os.environ.get('SUBMITIT_PREEMPT_SIGNAL', 'USR2')}"
+
+
+def leave_queue(received: str) -> NoReturn:
+    """End a job in a queue that was stopped, without a result: it is not done.
+
+    Raises
+    ------
+    TimeIsUp
+        It was put back into the queue as often as it may be.
+    """
+    from submitit.core.utils import UncompletedJobError  # loaded, since it started this process
+
+    for number, handler in _former.items():  # those of submitit, which let nothing get in between
+        signal.signal(number, handler)
+    if received == requeue_signal():
+        try:
+            signal.raise_signal(signal.Signals[received])
+        except UncompletedJobError as error:
+            raise TimeIsUp(
+                "its time is up, and it may not be put back into the queue again",
+                key="hydra.launcher.max_num_timeout",
+            ) from error
+    raise SystemExit(EXIT_CHECKPOINTED)
 
 
 @contextmanager
@@ -123,6 +165,8 @@ def _end_job(number: int, _frame: FrameType | None) -> None:
     remember(_exit_code(number))
     if _is_done():
         return
+    if in_queue():
+        leave_queue(signal.Signals(number).name)
     raise Stopped(f"stopped by {signal.Signals(number).name} before training began")
 
 

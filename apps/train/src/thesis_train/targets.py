@@ -35,8 +35,20 @@ _PLUGINS = (
     "hydra._internal.core_plugins",
     "hydra_plugins.hydra_joblib_launcher",
     "hydra_plugins.hydra_optuna_sweeper",
+    "hydra_plugins.hydra_submitit_launcher",
     "optuna.samplers",
 )
+
+# Of a launcher with a queue, those that say how much a job may take. Others are lines of the script
+# that Slurm runs (setup), any option of it (additional_parameters), or how Python is started.
+_QUEUE = "hydra_plugins.hydra_submitit_launcher."
+_QUEUE_KEYS = {
+    *("_target_", "name", "timeout_min", "signal_delay_s", "max_num_timeout", "array_parallelism"),
+    *("partition", "qos", "account", "comment", "constraint", "exclude", "gres"),
+    *("nodes", "tasks_per_node", "cpus_per_task", "cpus_per_gpu", "gpus_per_node", "gpus_per_task"),
+    *("mem_gb", "mem_per_gpu", "mem_per_cpu", "stderr_to_stdout"),
+}
+_QUEUE_FOLDER = "${hydra.sweep.dir}/.submitit/%j"  # what is in it is unpickled
 
 # Parts of Hydra's config that it makes objects of, and that logging does.
 _INSTANTIATED = ("callbacks", "launcher", "sweeper")
@@ -99,6 +111,8 @@ def _is_harmless(plain: Any, path: _Path, value: Any) -> bool:
         return _is_harmless_in_logging(path[2:], value)
     if path[1:] in (("job", "env_set"), ("sweeper", "custom_search_space")):
         return not value  # PATH and the like choose what runs; the other is the path of a function
+    if path[1:-1] == ("launcher",) and not _is_harmless_in_queue(plain, path[2], value):
+        return False
     if len(path) <= 2 or path == ("hydra", "job", "env_set") or section in _INSTANTIATED:
         return _stays_what_it_is(plain, value)
     return True
@@ -116,6 +130,13 @@ def _is_harmless_in_logging(path: _Path, value: Any) -> bool:
     if not isinstance(value, str):
         return True
     return "${" not in value and ("://" not in value or value in _STREAMS)
+
+
+def _is_harmless_in_queue(plain: Any, key: str, value: Any) -> bool:
+    target = plain["hydra"]["launcher"].get("_target_")
+    if not isinstance(target, str) or not target.startswith(_QUEUE):
+        return True
+    return key in _QUEUE_KEYS or not value or (key, value) == ("submitit_folder", _QUEUE_FOLDER)
 
 
 def _stays_what_it_is(plain: Any, value: Any) -> bool:

@@ -84,6 +84,7 @@ _ALIASES = {
     "global": "global_conditioned",
 }
 _DATA_AXES = ("token_order", "cont_features", "seed", "n_parameters", "experiment_name")
+_AXES_OF_EVENTS = ("token_order", "cont_features", "experiment_name")
 _TRAINING_AXES = ("lr", "weight_decay", "batch_size", "epochs")
 _INPUT_AXES = ("tokenizer_name", "pid_mode", "id_embed_dim", "include_met")
 _OLDER_FAMILY_AXES = {
@@ -150,12 +151,14 @@ def read_axes(run_dir: StrPath) -> AxesDict:
     RunError
         If neither the file nor a configuration can be read.
     """
-    stored = read_object(Path(run_dir) / "facts" / "axes.json")
+    facts = Path(run_dir) / "facts"
+    stored = read_object(facts / "axes.json")
     try:
         family = (stored_meta(run_dir) or {}).get("model_family")
     except RunError:
         family = None
-    axes = stored_axes(stored, family)
+    settled = (read_object(facts / "meta_override.json") or {}).get("model_family")
+    axes = stored_axes(stored, settled or family)
     if axes is not None:
         return axes
     try:
@@ -163,7 +166,17 @@ def read_axes(run_dir: StrPath) -> AxesDict:
     except RunError:
         if stored is None:
             raise
-        return settle_axes(stored, older=True)
+        return axes_of_any_family(stored)
+
+
+def axes_of_any_family(stored: Mapping[str, Any]) -> AxesDict:
+    """What an older ``axes.json`` says of a run whose model family nobody knows.
+
+    Such a file describes the classifier of a configuration whether or not that was trained; what
+    it says of the events holds for every model.
+    """
+    axes = settle_axes(stored, older=True)
+    return {name: axes[name] for name in _AXES_OF_EVENTS if name in axes}
 
 
 def stored_axes(stored: Mapping[str, Any] | None, family: str | None) -> AxesDict | None:

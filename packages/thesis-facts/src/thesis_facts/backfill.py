@@ -1,4 +1,4 @@
-"""Write the meta of runs that are over anew, from their configuration alone."""
+"""Write the meta of runs that are over anew, from their configuration; nothing known is lost."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from thesis_facts.configs import read_config
 from thesis_facts.durable import StrPath, write_json
 from thesis_facts.errors import RunError
 from thesis_facts.json_objects import read_object
-from thesis_facts.meta import infer_meta
+from thesis_facts.meta import CANONICAL_FIELDS, infer_meta, keep_stored, stored_meta
 
 
 def backfill(run_dir: StrPath, write: bool = True) -> str:
     """Rebuild ``facts/meta.json`` of one run and say what changed.
+
+    What the configuration proves counts; where it proves nothing, what the file said before is
+    kept, and still asks for a review.
 
     Parameters
     ----------
@@ -30,13 +33,19 @@ def backfill(run_dir: StrPath, write: bool = True) -> str:
     override = read_object(facts / "meta_override.json")
     meta = infer_meta(read_config(run_dir), override, source="backfill")
     try:
-        before = (read_object(facts / "meta.json") or {}).get("meta_hash")
+        stored = stored_meta(run_dir)
+        before = (stored or {}).get("meta_hash")
     except RunError:
-        before = "unreadable"
+        stored, before = None, "unreadable"
+    if stored is not None:
+        meta = keep_stored(meta, stored)
     if write:
         write_json(facts / "meta.json", meta)
     after = meta["meta_hash"]
     change = f"{after}, as before" if before == after else f"{before or 'none'} -> {after}"
+    if stored is not None and before != after:
+        differ = [name for name in CANONICAL_FIELDS if stored.get(name) != meta[name]]
+        change += f" ({', '.join(differ)})" if differ else ""
     if meta["needs_review"]:
         change += f", needs a review ({', '.join(meta['needs_review_reason'])})"
     return change

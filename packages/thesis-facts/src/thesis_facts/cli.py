@@ -71,6 +71,14 @@ def list_runs(options: argparse.Namespace) -> int:
     return 0
 
 
+def watch_runs(options: argparse.Namespace) -> int:
+    """Show runs while they run."""
+    from thesis_facts.watch import watch
+
+    watch(options.where, every=options.every, once=options.once)
+    return 0
+
+
 def show_run(options: argparse.Namespace) -> int:
     """Print what the facts of one run say."""
     from thesis_facts.evaluation import find_evaluation
@@ -246,6 +254,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     listing.add_argument("--format", choices=("table", "csv", "json"), default="table")
 
+    watching = add("watch", watch_runs, "runs while they run: what is alive, how far, what failed")
+    add_where(watching, default=_default_root())
+    watching.add_argument(
+        "--every", metavar="SECONDS", type=_seconds, default=5.0, help="between two looks (5)"
+    )
+    watching.add_argument("--once", action="store_true", help="look once, print it and end")
+
     show = add("show", show_run, "all that the facts of one run say")
     show.add_argument("run", metavar="RUN", help="run directory")
     show.add_argument("--format", choices=("table", "json"), default="table")
@@ -261,6 +276,13 @@ def _parser() -> argparse.ArgumentParser:
     add_where(backfill)
     backfill.add_argument("--dry-run", action="store_true", help="only say what would change")
     return parser
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0.1 <= seconds <= 86400:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0.1 and 86400 seconds")
+    return seconds
 
 
 def _default_root() -> str:

@@ -93,6 +93,16 @@ def lock_holder(run_dir: StrPath) -> str | None:
     return None if is_free else _holder(run_dir)
 
 
+def holder_elsewhere(run_dir: StrPath) -> str | None:
+    """Other machine whose process a run directory names as its holder; None where it names none.
+
+    A network file system may keep the locks of each machine to itself: from here such a process
+    can look gone that lives.
+    """
+    host = _read_holder(run_dir).get("host")
+    return str(host) if host is not None and host != socket.gethostname() else None
+
+
 def _try_lock(descriptor: int, kind: int) -> bool | None:
     """Whether the lock is ours now; None where the file system knows no locks."""
     try:

@@ -81,6 +81,27 @@ def infer_meta(
     return meta
 
 
+def keep_stored(meta: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Inferred meta, with what only the meta that was stored before says.
+
+    What the configuration leaves open is taken over: it may have been known then. It is not
+    proved by that, so confidence and review stay those of the inferred meta. Keys of others stay.
+    """
+    fields = {
+        name: stored.get(name) if meta.get(name) is None else meta[name]
+        for name in CANONICAL_FIELDS
+    }
+    treatment = stored.get("datatreatment") or {}
+    fields["datatreatment"] = {
+        name: treatment.get(name, value) if value == UNKNOWN else value
+        for name, value in (meta.get("datatreatment") or treatment).items()
+    }
+    judged = ("meta_source", "meta_confidence", "meta_confidence_fields")
+    judged += ("needs_review", "needs_review_reason")
+    completed = _complete(fields, meta["meta_source"]) | {name: meta[name] for name in judged}
+    return completed | {name: value for name, value in stored.items() if name not in completed}
+
+
 def meta_hash(meta: Mapping[str, Any]) -> str:
     """Hash of the canonical fields: equal for runs of the same kind.
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from thesis_facts.axes import infer_axes, settle_axes, stored_axes
+from thesis_facts.axes import axes_of_any_family, infer_axes, stored_axes
 from thesis_facts.configs import config_sha1, read_config
 from thesis_facts.errors import RunError
 from thesis_facts.events import Outline, is_epoch, read_last_histories, read_outline
@@ -52,11 +52,15 @@ class RunFacts:
 
     @property
     def seed(self) -> int | None:
-        """Seed that the loop used. Older events name another one in their ``meta``."""
-        for source in (self.outline.first, self.axes, self.circumstances):
-            if source.get("seed") is not None:
-                return source["seed"]
-        return None
+        """Seed that the loop used; None where that isn't known.
+
+        Older events name that of the data in their ``meta``, and no versions.
+        """
+        sources = [self.outline.first, self.axes]
+        if "versions" in self.circumstances:
+            sources.append(self.circumstances)
+        seeds = (source.get("seed") for source in sources)
+        return next((seed for seed in seeds if seed is not None), None)
 
     @property
     def best_epoch(self) -> int | None:
@@ -107,19 +111,23 @@ def read_run(run_dir: str, overrides: list[str] | None = None) -> RunFacts:
     outline = read_outline(run_dir)
     meta = _if_readable(stored_meta, run_dir)
     axes = _if_readable(read_object, f"{facts}/axes.json")
-    known_axes = stored_axes(axes, (meta or {}).get("model_family"))
+    override = read_object(f"{facts}/meta_override.json")
+    family = (override or {}).get("model_family") or (meta or {}).get("model_family")
+    known_axes = stored_axes(axes, family)
     if meta is None or known_axes is None:
         config = _if_readable(read_config, run_dir)  # slow where it is YAML
         if config is not None:
             meta = infer_meta(config, source="backfill") if meta is None else meta
             known_axes = infer_axes(config) if known_axes is None else known_axes
     texts = read_overrides(run_dir) if overrides is None else overrides
+    if meta is None:
+        meta = infer_meta({}, source="backfill")  # all of it asks for a review
     return RunFacts(
         run_dir=run_dir,
         outline=outline,
         scalars=_if_readable(read_bytes, f"{facts}/scalars.csv"),
-        axes=settle_axes(axes or {}, older=True) if known_axes is None else known_axes,
-        meta=overridden(meta or {}, read_object(f"{facts}/meta_override.json")),
+        axes=axes_of_any_family(axes or {}) if known_axes is None else known_axes,
+        meta=overridden(meta, override),
         config_sha1=_if_readable(config_sha1, run_dir),
         overrides=parse_overrides(texts),
     )

@@ -164,6 +164,18 @@ def judge(
     return Judged(judged, 0, left_out)
 
 
+def none_judged(metric: Metric, split: str, by_val: Judged, key: str) -> str:
+    """Answer where no run can be judged: as older runs, which were not tested by what they kept.
+
+    `key` is the one of the split in the config, `by_val` what validation says.
+    """
+    article = "an" if metric.label[0] in "AEIOaeio" else "a"
+    text = f"No run has {article} {metric.label} on the {split} split"
+    if split == "val" or not by_val.groups:
+        return f"{text}."
+    return f"{text}; {key}=val judges by the validation split."
+
+
 def _judge_scores(
     groups: Sequence[AxisGroup],
     source: ScoreSource,

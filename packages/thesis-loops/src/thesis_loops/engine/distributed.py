@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from thesis_facts.errors import ThesisError
-from thesis_loops.engine.ranks import n_ranks, rank
+from thesis_loops.engine.ranks import RanksApart, n_ranks, rank
 
 T = TypeVar("T")
 
@@ -55,7 +55,7 @@ def from_rank_zero(make: Callable[[], T]) -> T:
             box = [(0, make())]
         except BaseException as error:
             code = getattr(error, "code", getattr(error, "exit_code", 1))
-            with suppress(RankLost):  # it must not hide the error
+            with suppress(RankLost, RanksApart):  # they must not hide the error
                 _broadcast([(code if isinstance(code, int) and code else 1, None)])
             raise
     code, value = _broadcast(box)[0]
@@ -193,5 +193,12 @@ def _meeting() -> Generator[None]:
 def _start() -> None:
     """Meet the other processes, once."""
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-    dist.init_process_group(backend, timeout=_LONGEST_WAIT)
+    try:
+        dist.init_process_group(backend, timeout=_LONGEST_WAIT)
+    except RuntimeError as error:
+        raise RanksApart(
+            f"rank {rank()} of this training does not reach the others",
+            found=str(error).splitlines()[0],
+            do="with several machines, name the network between them: GLOO_SOCKET_IFNAME=eth0",
+        ) from error
     atexit.register(dist.destroy_process_group)

@@ -2,6 +2,12 @@
 
 import os
 
+from thesis_facts.errors import ThesisError
+
+
+class RanksApart(ThesisError):
+    """A process does not reach the others: nobody but itself can say so."""
+
 
 def n_ranks() -> int:
     """How many processes train together."""

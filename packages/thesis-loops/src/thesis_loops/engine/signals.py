@@ -15,6 +15,8 @@ class Interrupted(Exception):
 
     Attributes
     ----------
+    signal_name : str
+        Which signal asked.
     exit_code : int
         What the process should exit with.
     """
@@ -22,6 +24,7 @@ class Interrupted(Exception):
     def __init__(self, signal_name: str, exit_code: int, saved: bool) -> None:
         state = "is saved and can be resumed" if saved else "has no directory to be saved in"
         super().__init__(f"stopped by {signal_name}; the run {state}")
+        self.signal_name = signal_name
         self.exit_code = exit_code
 
 

@@ -20,7 +20,7 @@ from thesis_reports.comparison import Comparison, Group, chance_in, compare_with
 from thesis_reports.comparison_columns import chance_columns
 from thesis_reports.comparison_figures import add_differences, add_grid, add_groups, add_times
 from thesis_reports.config import ReportConfig, Section, Strings, read_config
-from thesis_reports.groups import AxisGroup, Judged, group_by_axes, judge
+from thesis_reports.groups import AxisGroup, Judged, group_by_axes, judge, none_judged
 from thesis_reports.naming import value_text
 from thesis_reports.overview import add_runs
 from thesis_reports.page.content import Column, Table
@@ -79,7 +79,7 @@ def run_report(cfg: Mapping[str, Any] | DictConfig) -> None:
         if base is not None:
             said.append(_what_differs(rows, base, metric, asked.split))
         else:
-            said.append(f"No run has {metric.label} on the {asked.split} split.")
+            said.append(none_judged(metric, asked.split, by_val, "compare.split"))
         report.answer = " ".join(said)
         _add_key_numbers(report, rows, judged)
         if base is not None:

@@ -30,7 +30,7 @@ from thesis_reports.costs.tables import (
     settings_table,
 )
 from thesis_reports.figures.cost_curve import CostPoint, cost_curve_data, draw_cost_curve
-from thesis_reports.groups import AxisGroup, Judged, judge
+from thesis_reports.groups import AxisGroup, Judged, judge, none_judged
 from thesis_reports.overview import runs_overview
 from thesis_reports.ranking import Metric, choose_metric
 from thesis_reports.report import Report, open_report
@@ -84,7 +84,10 @@ def run_report(cfg: Mapping[str, Any] | DictConfig) -> None:
 
         said = [how_runs_ended(report.runs, len(report.skipped))]
         main = _main(results)
-        said.append(_what_it_costs(main, judged, metric, asked.split))
+        if judged.groups:
+            said.append(_what_it_costs(main, metric, asked.split))
+        else:
+            said.append(none_judged(metric, asked.split, by_val, "scaling.split"))
         report.answer = " ".join(said)
         _add_key_numbers(report, judged, main)
         if judged.groups:
@@ -142,9 +145,7 @@ def _main(results: Sequence[CostResult]) -> CostResult | None:
     return next(iter([*with_law, *ordered]), None)
 
 
-def _what_it_costs(main: CostResult | None, judged: Judged, metric: Metric, split: str) -> str:
-    if not judged.groups:
-        return f"No run has a {metric.label} on the {split} split."
+def _what_it_costs(main: CostResult | None, metric: Metric, split: str) -> str:
     if main is None:
         return "No cost differs between the settings."
     quantity, cost = error_label(metric, split), main.cost.noun
