@@ -36,6 +36,16 @@ def test_list_shows_every_run_and_what_was_passed_over(run, make_run, capsys):
     assert lines[3] == f"skipped {run.parent}/run_c: not a run directory"
 
 
+def test_names_of_others_can_not_steer_the_terminal(make_run, tmp_path, capsys):
+    make_run(tmp_path / "runs" / "run_\x1b[2J_a")
+    (tmp_path / "runs" / "run_\x1b]0;b").mkdir()
+    for command in ("list", "check"):
+        text = output(capsys, command, tmp_path / "runs", code=int(command == "check"))
+        assert "\x1b" not in text
+        assert "run_?[2J_a" in text
+        assert "run_?]0;b" in text
+
+
 def test_list_looks_into_the_output_root_by_itself(run, capsys, monkeypatch):
     monkeypatch.setenv("THESIS_OUTPUT_ROOT", str(run.parent.parent))
     assert "run_a" in output(capsys, "list")

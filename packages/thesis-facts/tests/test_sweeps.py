@@ -102,6 +102,16 @@ def test_list_says_what_is_missing_and_why(sweep, capsys):
     assert len(text) == 5
 
 
+def test_a_planned_sweep_is_listed_before_any_of_it_has_begun(tmp_path, capsys):
+    sweep = tmp_path / "multiruns" / "exp_x"
+    points = tuple(Point(job, str(tmp_path / "runs" / f"run_x_job{job}"), ()) for job in range(3))
+    write_plan(sweep, SweepPlan(str(tmp_path), (), (), (), points))
+    assert main(["list", str(sweep)]) == 0
+    assert "3 points, 3 missing" in capsys.readouterr().err
+    assert main(["check", str(sweep)]) == 1
+    assert "never began: jobs 0-2" in capsys.readouterr().out
+
+
 def test_jobs_that_are_alike_share_a_line_and_a_whole_sweep_needs_no_advice():
     def points(*states):
         return [

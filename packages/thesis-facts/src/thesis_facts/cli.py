@@ -52,9 +52,17 @@ def list_runs(options: argparse.Namespace) -> int:
     """Print a row per run."""
     from thesis_facts.readers import load_runs
     from thesis_facts.sweep_text import progress_text
-    from thesis_facts.text_table import text_table
+    from thesis_facts.text_table import printable, text_table
 
-    loaded = load_runs(options.where, require_complete=False, engine="polars")
+    planned = list(_planned(options.where))
+    try:
+        loaded = load_runs(options.where, require_complete=False, engine="polars")
+    except RunError:
+        if not planned:
+            raise
+        for sweep, points in planned:  # none of which has begun
+            print(progress_text(sweep, points), file=sys.stderr)
+        return 0
     columns = _chosen_columns(options.columns, loaded.runs.columns)
     table = _tell_running(loaded.runs).select("run_dir", *columns)
     if options.format == "csv":
@@ -65,8 +73,8 @@ def list_runs(options: argparse.Namespace) -> int:
         rows = [(os.path.basename(run_dir), *cells) for run_dir, *cells in table.rows()]
         print(text_table(["run", *columns], rows))
     for path, reason in loaded.skipped:
-        print(f"skipped {path}: {reason}", file=sys.stderr)
-    for sweep, points in _planned(options.where):
+        print(printable(f"skipped {path}: {reason}"), file=sys.stderr)
+    for sweep, points in planned:
         print(progress_text(sweep, points), file=sys.stderr)
     return 0
 
@@ -84,7 +92,7 @@ def show_run(options: argparse.Namespace) -> int:
     from thesis_facts.evaluation import find_evaluation
     from thesis_facts.evaluation_text import evaluation_text
     from thesis_facts.readers import load_runs
-    from thesis_facts.text_table import shown
+    from thesis_facts.text_table import printable, shown
 
     loaded = load_runs(run_dirs=options.run, require_complete=False, engine="polars")
     if len(loaded.order) != 1:
@@ -100,7 +108,7 @@ def show_run(options: argparse.Namespace) -> int:
         return 0
     width = max(map(len, known))
     for name, value in known.items():
-        print(f"{name:{width}}  {shown(value)}")
+        print(f"{printable(name):{width}}  {shown(value)}")
     if evaluation is not None:
         print(f"\n{evaluation_text(evaluation)}")
     return 0
@@ -109,25 +117,32 @@ def show_run(options: argparse.Namespace) -> int:
 def check_runs(options: argparse.Namespace) -> int:
     """Print what run directories lack; 1 if anything is wrong with any of them."""
     from thesis_facts.check import check_run
-    from thesis_facts.discovery import find_runs
+    from thesis_facts.discovery import Found, find_runs
     from thesis_facts.locks import lock_holder
     from thesis_facts.sweep_text import missing_text
+    from thesis_facts.text_table import printable
 
-    found = find_runs(options.where)
+    planned = list(_planned(options.where))
+    try:
+        found = find_runs(options.where)
+    except RunError:
+        if not planned:
+            raise
+        found = Found()  # none of these sweeps has begun
     wrong = len(found.skipped)
     for path, reason in found.skipped:
-        print(f"{path}\n  wrong  {reason}")
+        print(f"{printable(path)}\n  wrong  {printable(reason)}")
     verdicts: Counter[str] = Counter()
     for run_dir in found.run_dirs:
         findings = check_run(run_dir)
         is_wrong = any(finding.is_wrong for finding in findings)
         verdict = "wrong" if is_wrong else "running" if lock_holder(run_dir) else "good"
         verdicts[verdict] += 1
-        print(f"{run_dir}: {verdict}")
+        print(f"{printable(run_dir)}: {verdict}")
         for finding in findings:
-            what = finding.what.replace("\n", "\n         ")
+            what = "\n         ".join(map(printable, finding.what.split("\n")))
             print(f"  {'wrong' if finding.is_wrong else 'note '}  {what}")
-    for sweep, points in _planned(options.where):
+    for sweep, points in planned:
         missing = missing_text(points)
         if missing is not None:
             wrong += 1

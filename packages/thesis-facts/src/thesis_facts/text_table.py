@@ -36,7 +36,18 @@ def shown(value: Any) -> str:
         return f"{value:.4g}"
     if isinstance(value, (list, tuple)):
         return ", ".join(map(shown, value)) or "none"
-    return str(value)
+    return printable(str(value))
+
+
+def printable(text: str) -> str:
+    """Text that a terminal shows and never obeys: what is no character to be seen becomes ``?``.
+
+    Examples
+    --------
+    >>> printable("run_\\x1b[2J_a")
+    'run_?[2J_a'
+    """
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def estimated(value: float | None, uncertainty: float | None) -> str:

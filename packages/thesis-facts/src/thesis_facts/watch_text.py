@@ -13,7 +13,7 @@ from itertools import takewhile
 
 from thesis_facts.events import COMPLETE, CRASHED, INCOMPLETE
 from thesis_facts.sweeps import MISSING, RUNNING
-from thesis_facts.text_table import text_table
+from thesis_facts.text_table import printable, text_table
 from thesis_facts.watched_run import SILENT, UNREADABLE, RunView, duration
 from thesis_facts.watched_sweeps import SweepView, View
 
@@ -51,17 +51,6 @@ def view_text(
     sections = [_alive(view, names), _failures(view, names), _best(view, names)]
     lines = [*head, *_fitted(sections, None if height is None else height - len(head))][:height]
     return [*(_cut(printable(line), width) for line in lines), *foot]
-
-
-def printable(text: str) -> str:
-    """Text that a terminal shows and never obeys: what is no character to be seen becomes ``?``.
-
-    Examples
-    --------
-    >>> printable("run_\\x1b[2J_a")
-    'run_?[2J_a'
-    """
-    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def short_run_names(run_dirs: Sequence[str]) -> dict[str, str]:
@@ -220,8 +209,7 @@ def _fitted(sections: Sequence[tuple[str, list[str]]], free: int | None) -> list
 def _table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> tuple[str, list[str]]:
     if not rows:
         return "", []
-    safe = [[printable(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
-    indented = [(f"  {row[0]}", *row[1:-1], row[-1] or "") for row in safe]
+    indented = [(f"  {row[0]}", *row[1:-1], row[-1] or "") for row in rows]
     heading, *lines = text_table(header, indented).split("\n")
     return heading, lines
 
