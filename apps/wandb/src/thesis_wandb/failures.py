@@ -34,16 +34,6 @@ def explained(
     return explained_text("; ".join(own), server, key, project, status)
 
 
-def may_pass(error: MirrorError) -> bool:
-    """Whether another try could help: also where the library itself gave up trying."""
-    return isinstance(error, NotReachedError) or "giving up after" in str(error)
-
-
-def is_deleted(error: MirrorError) -> bool:
-    """Whether W&B took no run because one of the same name was deleted: it keeps the name."""
-    return "previously created and deleted" in str(error)
-
-
 def explained_text(
     text: str, server: str | None, key: str | None, project: str, status: int | None = None
 ) -> MirrorError:

@@ -10,9 +10,8 @@ from typing import Any, TypeVar
 from thesis_facts.configs import read_config, value_at
 from thesis_facts.errors import RunError, explain
 from thesis_loops.logging_config import WandbSettings
-from thesis_loops.tracking.failures import MirrorError
+from thesis_loops.tracking.failures import MirrorError, NotReachedError
 from thesis_loops.tracking.mirror import MirrorOutcome, mirror_run
-from thesis_wandb.failures import is_deleted, may_pass
 from thesis_wandb.project import Project, default_settings
 
 PAUSES_S = (2.0, 10.0, 30.0)
@@ -62,13 +61,8 @@ def with_patience(send: Callable[[], _Result]) -> _Result:
         try:
             return send()
         except MirrorError as error:
-            if is_deleted(error):
-                raise MirrorError(
-                    "it was deleted at W&B, which takes no other run of its name",
-                    do="bring it back on the page of the project, or give another --project",
-                ) from error
             pause = next(pauses, None)
-            if pause is None or not may_pass(error):
+            if pause is None or not isinstance(error, NotReachedError):
                 raise
         time.sleep(pause)
 

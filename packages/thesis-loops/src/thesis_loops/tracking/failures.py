@@ -7,6 +7,7 @@ from thesis_facts.errors import ThesisError
 from thesis_loops.tracking.keys import KEY_VARIABLE
 
 _REFUSED = re.compile(r"\b(?:returned error|HTTP|status code:?) (\d{3})\b")
+_DELETED = "previously created and deleted"
 _LONGEST = 300
 
 
@@ -38,7 +39,12 @@ def failure_of(error: BaseException) -> MirrorError:
             found=text,
             do="check logging.wandb.entity and logging.wandb.project",
         )
-    if kind == "CommError" or isinstance(error, TimeoutError):
+    if _DELETED in text:
+        return MirrorError(
+            "it was deleted at W&B, which takes no other run of its name",
+            do="bring it back on the page of the project, or choose another project",
+        )
+    if kind == "CommError" or isinstance(error, TimeoutError) or "giving up after" in text:
         return NotReachedError("W&B does not answer", found=text)
     return MirrorError("the library of W&B failed", found=f"{kind}: {text}")
 

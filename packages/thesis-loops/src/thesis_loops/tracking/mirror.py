@@ -247,8 +247,12 @@ def _wait(trainer: Trainer, seconds: float) -> None:
 def _alone(run_dir: StrPath, wait: bool) -> Generator[None]:
     """One mirror of a run at a time: that of an interrupted piece may still be sending."""
     folder = Path(run_dir, FOLDER)
-    folder.mkdir(exist_ok=True)
-    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        folder.mkdir(exist_ok=True)
+        descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError:  # a run that can only be read, such as somebody else's
+        yield
+        return
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError as error:
