@@ -13,6 +13,7 @@ from thesis_facts import (
     write_json,
     write_meta,
 )
+from thesis_facts.backfill import backfill
 from thesis_facts.meta import CANONICAL_FIELDS
 
 BACKGROUND, SIGNAL = ["ttH", "ttW", "ttWW", "ttZ"], ["4t"]
@@ -318,3 +319,50 @@ def test_fields_of_other_systems_are_kept(tmp_path):
     stored = {**STORED, "meta_hash": STORED_HASH, "their_field": [1]}
     (tmp_path / "facts" / "meta.json").write_text(json.dumps(stored))
     assert read_meta(tmp_path) == stored
+
+
+@pytest.fixture
+def stored_run(tmp_path):
+    """A run whose configuration proves little, beside a meta.json that knew more; a writer."""
+    facts = tmp_path / "facts"
+    little = {"loop": "transformer_classifier", "data": {"path": "tops_pythia.h5"}}
+    write_json(facts / "config.json", little)
+
+    def store(**treatment):
+        meta = {**STORED, "datatreatment": STORED["datatreatment"] | treatment}
+        write_json(facts / "meta.json", {**meta, "meta_hash": meta_hash(meta)})
+        return meta_hash(meta)
+
+    return tmp_path, store
+
+
+def test_backfill_keeps_the_treatment_that_the_configuration_leaves_open(stored_run):
+    run_dir, store = stored_run
+    before = store(pid_encoding="embedded", id_embed_dim=8, augmentation="rotations")
+    assert f"{before}, as before" in backfill(run_dir)
+    treatment = read_meta(run_dir)["datatreatment"]
+    assert (treatment["pid_encoding"], treatment["id_embed_dim"]) == ("embedded", 8)
+    assert treatment["augmentation"] == "rotations"
+
+
+@pytest.mark.parametrize(("name", "dim"), [("raw", None), ("identity", 8)])
+def test_backfill_takes_a_stored_dimension_where_ids_are_embedded(stored_run, config, name, dim):
+    run_dir, store = stored_run
+    store(pid_encoding="embedded", id_embed_dim=8)
+    config["classifier"]["model"]["tokenizer"] = {"name": name}
+    write_json(run_dir / "facts" / "config.json", config)
+    backfill(run_dir)
+    assert read_meta(run_dir)["datatreatment"]["id_embed_dim"] == dim
+
+
+@pytest.mark.parametrize("text", ['{"goal": 3, "note": "mine"}', '{"goal": "class', ""])
+def test_backfill_puts_a_meta_that_cant_be_read_aside(stored_run, text):
+    run_dir, _ = stored_run
+    path = run_dir / "facts" / "meta.json"
+    path.write_text(text)
+    said = backfill(run_dir, write=False)
+    assert "unreadable (put aside as meta.json.unreadable) -> sha1:" in said
+    assert path.read_text() == text
+    assert backfill(run_dir) == said
+    assert path.with_name("meta.json.unreadable").read_text() == text
+    assert read_meta(run_dir)["goal"] == "classification"

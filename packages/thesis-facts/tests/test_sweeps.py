@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -131,7 +132,41 @@ def test_an_interrupted_point_says_how_far_it_came(sweep):
     assert point.detail == "ended before its first epoch did"
     event = build_event_payload("on_epoch_end", run_dir=point.point.run_dir, epoch=4)
     append_jsonl_event(point.point.run_dir, event)
-    assert sweep_progress(sweep)[2].detail == "ended after epoch 4"
+    assert sweep_progress(sweep)[2].detail == "ended after 5 epochs"
+
+
+@pytest.mark.parametrize(
+    "marks",
+    [{"point_by_point": True}, {"hydra": ("hydra/launcher=submitit_slurm",)}],
+    ids=["planned", "slurm"],
+)
+def test_points_that_may_wait_in_a_queue_did_not_fail(sweep, capsys, marks):
+    write_plan(sweep, replace(read_plan(sweep), **marks))
+    assert read_plan(sweep).may_wait
+    write_pointer(sweep, 2, sweep_progress(sweep)[2].point.run_dir, ["lr=2"])
+    assert main(["list", str(sweep)]) == 0
+    text = capsys.readouterr().err.splitlines()
+    assert text[0].endswith("exp_x: 4 points, 1 complete, 1 crashed, 1 stopped, 1 to begin")
+    command = f"thesis-train --continue {sweep}"
+    assert text[1:] == [
+        "  job 1  crashed: no luck",
+        "  job 2  stopped, to go on: ended before its first epoch did",
+        "  job 3  to begin",
+        f"  jobs in a queue begin and go on by themselves; if there are none: {command}",
+    ]
+
+
+def test_where_all_of_a_planned_sweep_failed_nothing_waits():
+    crashed = [PointProgress(Point(0, "", ()), "crashed", "no luck")]
+    text = progress_text("s", crashed, may_wait=True)
+    assert text.splitlines()[-1] == "  to go on: thesis-train --continue s"
+
+
+def test_an_older_plan_does_not_say_that_jobs_run_its_points(sweep):
+    content = json.loads((sweep / "sweep.json").read_text())
+    assert content.pop("point_by_point") is False
+    (sweep / "sweep.json").write_text(json.dumps(content))
+    assert not read_plan(sweep).may_wait
 
 
 def test_check_counts_and_misses_what_never_began(sweep, capsys):

@@ -2,6 +2,7 @@
 
 import doctest
 import fcntl
+import json
 import os
 import pty
 import select
@@ -13,6 +14,7 @@ import termios
 import textwrap
 import time
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -22,7 +24,9 @@ from thesis_facts import (
     append_jsonl_event,
     append_scalars_csv,
     build_event_payload,
+    read_plan,
     run_lock,
+    sweeps,
     watch_text,
     watched_run,
     watched_sweeps,
@@ -30,7 +34,9 @@ from thesis_facts import (
 )
 from thesis_facts.cli import main
 from thesis_facts.scalars_tail import Progress
+from thesis_facts.watch import watch
 from thesis_facts.watch_text import short_run_names, view_text
+from thesis_facts.watched_lock import Holder
 from thesis_facts.watched_run import RunView
 from thesis_facts.watched_sweeps import SweepView, View, Watched
 
@@ -126,6 +132,51 @@ def test_nothing_of_a_run_reaches_the_terminal_as_a_command(tmp_path, make_run, 
     assert all(line.isprintable() for line in text.split("\n"))
 
 
+def test_what_waits_in_a_queue_stands_apart_from_what_failed(sweep, capsys):
+    write_plan(sweep, replace(read_plan(sweep), point_by_point=True))
+    lines = output(capsys, "watch", sweep).splitlines()
+    assert lines[0] == "exp_x: 4 runs, 1 complete, 1 crashed, 1 stopped, 1 to begin"
+    assert lines[3:8] == [
+        "failed",
+        "  job1  crashed: RuntimeError: loss is not finite",
+        "",
+        "stopped, to go on",
+        "  job2  ended after 3 of 3 epochs",
+    ]
+    command = f"thesis-train --continue {sweep}"
+    assert lines[-2:] == [
+        f"jobs in a queue begin and go on by themselves; if there are none: {command}",
+        "no run is alive",
+    ]
+
+
+def test_who_holds_a_sweep_elsewhere_is_named(sweep, capsys):
+    holder = {"pid": 1, "host": "node7", "since": "2026-01-01T00:00:00+00:00"}
+    (sweep / ".lock.json").write_text(json.dumps(holder))
+    lines = output(capsys, "watch", sweep).splitlines()
+    held = "held by process 1 on node7 since 2026-01-01T00:00:00+00:00"
+    assert lines[-2:] == [
+        f"{held}; if that is gone: thesis-train --continue {sweep}",
+        "no run is alive",
+    ]
+
+
+def test_each_sweep_that_is_whole_has_its_report(sweep, tmp_path, make_run, capsys):
+    (tmp_path / "other").mkdir()
+    whole, run_dirs = plan(tmp_path / "other", 1)
+    make_run(run_dirs[0])
+    text = output(capsys, "watch", sweep, whole)
+    assert f"to go on: thesis-train --continue {sweep}\n" in text
+    assert f"report: thesis-report inputs.sweep_dir={whole}\n" in text
+
+
+def test_a_folder_without_runs_is_no_failure(tmp_path, capsys):
+    (tmp_path / "outputs").mkdir()
+    text = output(capsys, "watch", tmp_path / "outputs")
+    assert text == "outputs: 0 runs\n\nno runs yet in outputs\n"
+    assert main(["watch", str(tmp_path / "elsewhere")]) == 1
+
+
 # --- the text
 
 
@@ -139,7 +190,8 @@ def many_runs():
     runs += [run_view(n, "crashed", f"nan in step {n}") for n in range(100, 150)]
     runs += [run_view(n, "incomplete", "killed") for n in range(150, 160)]
     runs += [run_view(n, "complete", auroc=n / 1000) for n in range(160, 300)]
-    sweep = SweepView("exp_x", True, True, tuple(run.run_dir for run in runs))
+    holder = Holder("process 1 on here", None, 0.0)
+    sweep = SweepView("exp_x", holder, False, tuple(run.run_dir for run in runs))
     return View(runs, {}, [sweep], [])
 
 
@@ -157,6 +209,42 @@ def test_three_hundred_runs_fit_into_the_terminal(width, height):
         assert "  job100, job101 and 48 more  crashed: nan in step 100\n" in text
         assert "  job299" in text  # the best
         assert "thesis-train --continue" in text
+
+
+@pytest.mark.parametrize("n_sweeps", [1, 3, 7, 12, 30])
+@pytest.mark.parametrize(("width", "height"), [(80, 22), (100, 38), (40, 12), (80, 8), (20, 3)])
+def test_many_sweeps_fit_into_the_terminal(n_sweeps, width, height):
+    runs, sweeps = [], []
+    for k in range(n_sweeps):
+        runs += [run_view(4 * k, "crashed", "no luck"), run_view(4 * k + 1, "complete")]
+        run_dirs = tuple(run.run_dir for run in runs[-2:])
+        sweeps.append(SweepView(f"/home/me/outputs/multiruns/exp_{k:02d}", None, False, run_dirs))
+    lines = view_text("multiruns", View(runs, {}, sweeps, []), width, height)
+    rows = [row for line in lines for row in textwrap.wrap(line, width) or [""]]
+    assert len(rows) <= height
+    assert lines[0].startswith("multiruns: ")
+    if height >= 22:
+        n_shown = sum("thesis-train --continue" in line for line in lines)
+        assert n_shown == n_sweeps or f"… and {n_sweeps - n_shown} more sweeps" in lines
+        assert n_shown >= min(n_sweeps, 7 if height == 22 else 15)
+        assert lines[-1] == "nothing is left to happen here"
+
+
+@pytest.mark.parametrize("height", [0, 1, 2])
+def test_no_height_is_too_small(height):
+    view = many_runs()
+    assert len(view_text("exp_x", view, 80, height)) <= height + 2
+
+
+def test_a_reason_is_cut_before_its_columns_are_counted(monkeypatch):
+    counted, columns = [], watch_text._columns
+    monkeypatch.setattr(watch_text, "_columns", lambda line: counted.append(line) or columns(line))
+    reason = "é" * 20_000
+    lines = view_text("runs", View([run_view(1, "crashed", reason)], {}, [], []), 80, 24)
+    (line,) = [line for line in lines if "crashed: " in line]
+    assert line.endswith("é…")
+    assert len(line) == 80
+    assert sum(map(len, counted)) < 3 * len(reason)
 
 
 def test_without_a_limit_all_is_shown():
@@ -207,7 +295,7 @@ def test_names_lose_what_they_share_and_never_all():
     assert list(short_run_names(["/a/run_1"]).values()) == ["run_1"]
 
 
-@pytest.mark.parametrize("module", [watch_text, watched_run, watched_sweeps])
+@pytest.mark.parametrize("module", [sweeps, watch_text, watched_run, watched_sweeps])
 def test_docstring_examples_run(module):
     result = doctest.testmod(module)
     assert result.attempted > 0
@@ -220,11 +308,14 @@ def test_docstring_examples_run(module):
 class Terminal:
     """A pseudo-terminal with a watch in it; ``text`` is all that it was sent."""
 
-    def __init__(self, arguments, rows=24, columns=100, every="0.1"):
+    def __init__(self, arguments, rows=24, columns=100, every="0.1", stderr=None):
         self.side, inner = pty.openpty()
         self.resize(rows, columns)
         command = [sys.executable, "-c", CODE, "watch", "--every", every, *map(str, arguments)]
-        self.process = subprocess.Popen(command, stdout=inner, stderr=inner)
+        # a group of its own, as a shell does: else nobody could let it go on, and it can't stop
+        self.process = subprocess.Popen(
+            command, stdout=inner, stderr=stderr or inner, process_group=0
+        )
         os.close(inner)
         self.text = b""
 
@@ -324,6 +415,43 @@ def test_what_vanishes_under_the_view_is_told_in_it(running, tmp_path):
         (tmp_path / "facts").rename(run_dirs[0] / "facts")
         shown.read_until(b"1 running, 1 to begin", at)
     assert b"Traceback" not in shown.text
+
+
+def test_it_ends_when_two_looks_find_it_over(tmp_path, monkeypatch):
+    over, alive = (View([run_view(1, state)], {}, [], []) for state in ("complete", "running"))
+    looks = [over, alive, over, over]
+    side, inner = pty.openpty()
+    with monkeypatch.context() as patch, open(inner, "w") as stdout:
+        patch.setattr(Watched, "look", lambda _: looks.pop(0))
+        patch.setattr(sys, "stdout", stdout)
+        watch([str(tmp_path)], every=0.1)
+        patch.undo()
+    os.close(side)
+    assert not looks
+
+
+def test_ctrl_z_gives_the_terminal_back_until_the_watch_goes_on(running):
+    with terminal(running[0], every="600") as shown:
+        at = shown.read_until(b"\x1b[J")
+        shown.process.send_signal(signal.SIGTSTP)
+        assert os.WIFSTOPPED(os.waitpid(shown.process.pid, os.WUNTRACED)[1])
+        at = shown.read_until(b"\x1b[?25h" + LEAVE, at)
+        shown.process.send_signal(signal.SIGCONT)
+        at = shown.read_until(ENTER, at)
+        at = shown.read_until(b"2 runs, 1 running", at)
+        shown.process.send_signal(signal.SIGINT)
+        assert shown.finish() == 0
+    assert shown.text.find(LEAVE, at) > 0
+
+
+def test_a_terminal_that_goes_away_ends_the_watch_without_a_word(running, tmp_path):
+    with open(tmp_path / "said", "w+b") as said, terminal(running[0], stderr=said) as shown:
+        shown.read_until(HOME)
+        os.close(shown.side)
+        assert shown.process.wait(30) == 129
+        shown.side = os.open(os.devnull, os.O_RDONLY)
+        said.seek(0)
+        assert said.read() == b""
 
 
 def test_looking_changes_nothing(sweep):

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -19,11 +20,13 @@ from thesis_facts import (
     append_jsonl_event,
     append_scalars_csv,
     build_event_payload,
+    read_plan,
     run_lock,
     truncate_scalars,
     write_plan,
 )
 from thesis_facts.scalars_tail import ScalarsTail
+from thesis_facts.watched_lock import WatchedLock
 from thesis_facts.watched_run import WatchedRun
 from thesis_facts.watched_sweeps import Watched
 
@@ -292,7 +295,7 @@ def test_runs_that_appear_are_picked_up_and_those_that_go_are_told(make_run, tmp
     watched = Watched([str(runs)])
     view = watched.look()
     assert (view.runs, view.is_over) == ([], False)
-    assert "no runs found" in view.passed_over[0][1]
+    assert (view.passed_over, view.empty) == ([], [str(runs)])
     make_run(runs / "run_a")
     (runs / "notes").mkdir()
     view = watched.look()
@@ -341,7 +344,6 @@ def test_it_is_over_when_nothing_is_left_to_happen(planned, make_run):
     sweep, run_dirs = planned
     watched = Watched([str(sweep)])
     make_run(run_dirs[0])
-    assert not watched.look().is_over  # jobs of a queue, which no command runs: they may begin
     with run_lock(sweep):
         assert not watched.look().is_over  # between two jobs
     assert watched.look().is_over  # the command ended; it starts nothing any more
@@ -350,3 +352,89 @@ def test_it_is_over_when_nothing_is_left_to_happen(planned, make_run):
     run_dirs[2].mkdir(parents=True)
     name_holder(run_dirs[2], "node7")
     assert not watched.look(time.time() + 86400).is_over  # nobody here can tell
+
+
+@pytest.mark.parametrize(
+    "marks",
+    [{"point_by_point": True}, {"hydra": ("hydra/launcher=submitit_slurm",)}],
+    ids=["planned", "slurm"],
+)
+def test_what_may_wait_in_a_queue_neither_failed_nor_is_over(planned, make_run, marks):
+    sweep, run_dirs = planned
+    with run_lock(sweep):  # as whoever plans it does
+        write_plan(sweep, replace(read_plan(sweep), **marks))
+    watched = Watched([str(sweep)])
+    for run_dir in run_dirs[:3]:
+        make_run(run_dir)
+    assert not watched.look().is_over  # one is still to begin
+    make_run(run_dirs[3], end=None)
+    with run_lock(run_dirs[3]):
+        pass  # evicted: it waits again
+    view = watched.look()
+    stopped = view.runs[3]
+    assert (stopped.state, stopped.reason) == ("stopped", "ended after 3 of 3 epochs")
+    assert not view.is_over
+    append_jsonl_event(run_dirs[3], build_event_payload("on_exception", run_dir=None, error="no"))
+    assert watched.look().is_over  # no queue goes on with what failed
+
+
+def test_what_is_stopped_counts_for_the_time_that_is_left(planned, make_run, make_config):
+    sweep, run_dirs = planned
+    config = make_config()
+    config["classifier"]["trainer"]["epochs"] = 10
+    write_plan(sweep, replace(read_plan(sweep), point_by_point=True))
+    for run_dir in run_dirs[:2]:
+        make_run(run_dir, end=None, config=config)  # 3 of 10 epochs of 2 s
+    with run_lock(run_dirs[1]):
+        pass
+    with run_lock(run_dirs[0]):
+        view = Watched([str(sweep)]).look(os.stat(run_dirs[0] / ".lock.json").st_mtime)
+    assert view.left_s == pytest.approx(14 + 14 + 2 * 20, abs=2)
+
+
+def test_a_sweep_of_another_machine_is_held_while_it_has_work(planned, make_run):
+    sweep, run_dirs = planned
+    name_holder(sweep, "node7")
+    for run_dir in run_dirs[:3]:
+        make_run(run_dir)
+    view = Watched([str(sweep)]).look(time.time() + 30 * 86400)
+    assert not view.is_over
+    assert view.sweeps[0].holder.name == "process 1 on node7 since 2026-01-01T00:00:00+00:00"
+    make_run(run_dirs[3])
+    assert Watched([str(sweep)]).look().is_over
+
+
+def test_a_run_that_ends_during_a_look_is_complete(make_run, tmp_path, monkeypatch):
+    run_dir = make_run(tmp_path / "run", end=None)
+    holder = WatchedLock.holder
+
+    def too_late(lock):
+        if not ended:
+            append_jsonl_event(run_dir, build_event_payload("on_train_end", run_dir=None))
+            ended.append(True)
+        return holder(lock)
+
+    with run_lock(run_dir):
+        pass
+    ended = []
+    monkeypatch.setattr(WatchedLock, "holder", too_late)
+    assert look(run_dir) == ("complete", None)
+
+
+def test_in_a_folder_of_sweeps_all_of_them_are_watched(planned):
+    sweep, _ = planned
+    view = Watched([f"{sweep.parent}/"]).look()  # as a shell completes it
+    assert [run.state for run in view.runs] == ["missing"] * 4
+    assert ([s.path for s in view.sweeps], view.passed_over, view.empty) == ([str(sweep)], [], [])
+    view = Watched([str(sweep.parent), str(sweep)]).look()
+    assert len(view.sweeps) == 1
+
+
+@pytest.mark.parametrize("places", [("exp_x", "."), (".", "exp_x")])
+def test_a_sweep_keeps_its_settings_where_its_runs_are_found_again(planned, make_run, places):
+    sweep, run_dirs = planned
+    for run_dir in run_dirs:
+        make_run(run_dir)
+    names = {"exp_x": str(sweep), ".": str(sweep.parents[1])}
+    view = Watched([names[place] for place in places]).look()
+    assert sorted(view.settings.values()) == ["lr=0", "lr=1", "lr=2", "lr=3"]

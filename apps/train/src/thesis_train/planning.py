@@ -7,6 +7,7 @@ each by `thesis-train --continue SWEEP_DIR --job N`.
 import copy
 import os
 import shlex
+import sys
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -51,8 +52,9 @@ def plan_sweep(hydra: Hydra, arguments: Namespace, name: str, overrides: list[st
     sweep_dir = config.hydra.sweep.dir
     with run_lock(sweep_dir):
         check_new(sweep_dir)
-        write_down(sweep_dir, arguments, config, points)
-    print(_planned(shown(Path(sweep_dir)), len(points)))
+        write_down(sweep_dir, arguments, config, points, point_by_point=True)
+    on_stoomboot = "env=stoomboot" in as_typed(config.hydra.overrides.task)
+    print(_planned(shown(Path(sweep_dir)), len(points), on_stoomboot))
 
 
 def is_grid(config: DictConfig) -> bool:
@@ -88,7 +90,11 @@ def check_new(sweep_dir: str) -> None:
 
 
 def write_down(
-    sweep_dir: str, arguments: Namespace, config: DictConfig, points: tuple[Point, ...] | None
+    sweep_dir: str,
+    arguments: Namespace,
+    config: DictConfig,
+    points: tuple[Point, ...] | None,
+    point_by_point: bool = False,
 ) -> None:
     """Write the plan of a sweep; `points` is None where its sweeper chooses them as it goes."""
     plan = SweepPlan(
@@ -97,6 +103,7 @@ def write_down(
         task=tuple(as_typed(config.hydra.overrides.task)),
         hydra=tuple(as_typed(config.hydra.overrides.hydra)),
         points=points,
+        point_by_point=point_by_point,
     )
     write_plan(sweep_dir, plan)
 
@@ -109,6 +116,7 @@ def _flags(arguments: Namespace) -> tuple[str, ...]:
 
 
 def _check_points(hydra: Hydra, config: DictConfig, points: tuple[Point, ...]) -> None:
+    print(f"checking {len(points)} points …", file=sys.stderr, flush=True)
     mistakes = []
     for point in points:
         try:
@@ -137,12 +145,15 @@ def _config_of_job(hydra: Hydra, config: DictConfig, point: Point) -> DictConfig
     return composed
 
 
-def _planned(sweep: str, n_points: int) -> str:
-    command = f"{command_prefix()}thesis-train --continue {shlex.quote(sweep)}"
+def _planned(sweep: str, n_points: int, on_stoomboot: bool) -> str:
+    quoted = shlex.quote(sweep)
+    command = f"{command_prefix()}thesis-train --continue {quoted}"
+    # A login node, where this is typed, is for all its users.
+    run_all = f"hpc/stoomboot/submit_queue.py {quoted}" if on_stoomboot else command
     lines = [
         row("sweep", sweep),
         row("points", f"{n_points}, none of which has run"),
         row("run one", f"{command} --job 0" + (f"   (to {n_points - 1})" if n_points > 1 else "")),
-        row("run all", command),
+        row("run all", run_all),
     ]
     return "\n".join(lines)

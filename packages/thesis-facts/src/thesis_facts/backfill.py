@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from thesis_facts.configs import read_config
-from thesis_facts.durable import StrPath, write_json
+from thesis_facts.durable import StrPath, reported, write_json
 from thesis_facts.errors import RunError
 from thesis_facts.json_objects import read_object
 from thesis_facts.meta import CANONICAL_FIELDS, infer_meta, keep_stored, stored_meta
+
+_UNREADABLE = "unreadable (put aside as meta.json.unreadable)"
 
 
 def backfill(run_dir: StrPath, write: bool = True) -> str:
     """Rebuild ``facts/meta.json`` of one run and say what changed.
 
     What the configuration proves counts; where it proves nothing, what the file said before is
-    kept, and still asks for a review.
+    kept, and still asks for a review. A file that can't be read is put aside.
 
     Parameters
     ----------
@@ -36,10 +39,13 @@ def backfill(run_dir: StrPath, write: bool = True) -> str:
         stored = stored_meta(run_dir)
         before = (stored or {}).get("meta_hash")
     except RunError:
-        stored, before = None, "unreadable"
+        stored, before = None, _UNREADABLE
     if stored is not None:
         meta = keep_stored(meta, stored)
     if write:
+        if before == _UNREADABLE:  # somebody may still find something in it
+            with reported(facts / "meta.json"):
+                os.replace(facts / "meta.json", facts / "meta.json.unreadable")
         write_json(facts / "meta.json", meta)
     after = meta["meta_hash"]
     change = f"{after}, as before" if before == after else f"{before or 'none'} -> {after}"

@@ -60,8 +60,8 @@ def list_runs(options: argparse.Namespace) -> int:
     except RunError:
         if not planned:
             raise
-        for sweep, points in planned:  # none of which has begun
-            print(progress_text(sweep, points), file=sys.stderr)
+        for sweep in planned:  # none of which has begun
+            print(progress_text(*sweep), file=sys.stderr)
         return 0
     columns = _chosen_columns(options.columns, loaded.runs.columns)
     table = _tell_running(loaded.runs).select("run_dir", *columns)
@@ -74,8 +74,8 @@ def list_runs(options: argparse.Namespace) -> int:
         print(text_table(["run", *columns], rows))
     for path, reason in loaded.skipped:
         print(printable(f"skipped {path}: {reason}"), file=sys.stderr)
-    for sweep, points in planned:
-        print(progress_text(sweep, points), file=sys.stderr)
+    for sweep in planned:
+        print(progress_text(*sweep), file=sys.stderr)
     return 0
 
 
@@ -142,7 +142,7 @@ def check_runs(options: argparse.Namespace) -> int:
         for finding in findings:
             what = "\n         ".join(map(printable, finding.what.split("\n")))
             print(f"  {'wrong' if finding.is_wrong else 'note '}  {what}")
-    for sweep, points in planned:
+    for sweep, points, _ in planned:
         missing = missing_text(points)
         if missing is not None:
             wrong += 1
@@ -190,14 +190,14 @@ def backfill_meta(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _planned(places: Sequence[str]) -> Iterator[tuple[str, list[PointProgress]]]:
-    """Sweeps with a plan and their points: one that never began is no run to come upon."""
+def _planned(places: Sequence[str]) -> Iterator[tuple[str, list[PointProgress], bool]]:
+    """Sweeps with a plan, with points that are no runs yet; whether these may wait in a queue."""
     from thesis_facts.sweeps import read_plan, sweep_progress
 
     for place in places:
         plan = read_plan(place) if os.path.isdir(place) else None
         if plan is not None and plan.points is not None:
-            yield place, sweep_progress(place)
+            yield place, sweep_progress(place), plan.may_wait
 
 
 def _tell_running(runs: polars.DataFrame) -> polars.DataFrame:

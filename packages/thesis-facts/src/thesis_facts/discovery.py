@@ -113,6 +113,15 @@ def find_runs(sweep_dir: StrPaths | None = None, run_dirs: StrPaths | None = Non
     """
     if (sweep_dir is None) == (run_dirs is None):
         raise RunError("give either a sweep directory or run directories", do="name one of them")
+    found = look_for_runs(sweep_dir, run_dirs)
+    if not found.run_dirs:
+        reasons = "".join(f"\n  passed over {path}: {reason}" for path, reason in found.skipped[:5])
+        raise RunError(f"no runs found, looked for {' and '.join(found.looked)}{reasons}")
+    return found
+
+
+def look_for_runs(sweep_dir: StrPaths | None = None, run_dirs: StrPaths | None = None) -> Found:
+    """Find runs where there may be none yet."""
     found = Found()
     for path in _expand(_as_list(sweep_dir if run_dirs is None else run_dirs), found):
         if run_dirs is not None or is_run_dir(path):
@@ -122,9 +131,6 @@ def find_runs(sweep_dir: StrPaths | None = None, run_dirs: StrPaths | None = Non
             _search_sweep(path, found)
     found.run_dirs = sorted(set(found.run_dirs))
     found.skipped = sorted(set(found.skipped))
-    if not found.run_dirs:
-        reasons = "".join(f"\n  passed over {path}: {reason}" for path, reason in found.skipped[:5])
-        raise RunError(f"no runs found, looked for {' and '.join(found.looked)}{reasons}")
     return found
 
 

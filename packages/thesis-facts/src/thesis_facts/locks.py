@@ -90,7 +90,7 @@ def lock_holder(run_dir: StrPath) -> str | None:
     finally:
         os.close(descriptor)
     is_free = _is_gone(run_dir) if state is None else state
-    return None if is_free else _holder(run_dir)
+    return None if is_free else holder_name(run_dir)
 
 
 def holder_elsewhere(run_dir: StrPath) -> str | None:
@@ -101,6 +101,14 @@ def holder_elsewhere(run_dir: StrPath) -> str | None:
     """
     host = _read_holder(run_dir).get("host")
     return str(host) if host is not None and host != socket.gethostname() else None
+
+
+def holder_name(run_dir: StrPath) -> str:
+    """Which process a run directory names as its holder, in words; it may be gone."""
+    holder = _read_holder(run_dir)
+    if not holder:
+        return "another process"
+    return f"process {holder.get('pid')} on {holder.get('host')} since {holder.get('since')}"
 
 
 def _try_lock(descriptor: int, kind: int) -> bool | None:
@@ -156,7 +164,7 @@ def _is_gone(run_dir: StrPath) -> bool:
 
 def _refused(run_dir: StrPath, advice: str = "") -> LockedError:
     do = f"wait for it to end, or stop it{advice}"
-    return LockedError(f"{run_dir} is in use", found=_holder(run_dir), do=do)
+    return LockedError(f"{run_dir} is in use", found=holder_name(run_dir), do=do)
 
 
 def _holder_file(run_dir: StrPath) -> Path:
@@ -176,10 +184,3 @@ def _read_holder(run_dir: StrPath) -> dict[str, object]:
         return read_object(_holder_file(run_dir)) or {}
     except RunError:
         return {}
-
-
-def _holder(run_dir: StrPath) -> str:
-    holder = _read_holder(run_dir)
-    if not holder:
-        return "another process"
-    return f"process {holder.get('pid')} on {holder.get('host')} since {holder.get('since')}"

@@ -91,11 +91,11 @@ def keep_stored(meta: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str,
         name: stored.get(name) if meta.get(name) is None else meta[name]
         for name in CANONICAL_FIELDS
     }
-    treatment = stored.get("datatreatment") or {}
-    fields["datatreatment"] = {
-        name: treatment.get(name, value) if value == UNKNOWN else value
-        for name, value in (meta.get("datatreatment") or treatment).items()
-    }
+    inferred = meta.get("datatreatment") or {}
+    known = {name: value for name, value in inferred.items() if value != UNKNOWN}
+    if known.get("id_embed_dim") is None and known.get("pid_encoding") not in ("onehot", "none"):
+        known.pop("id_embed_dim", None)  # ids that are embedded have one, whatever it is
+    fields["datatreatment"] = {**inferred, **(stored.get("datatreatment") or {}), **known}
     judged = ("meta_source", "meta_confidence", "meta_confidence_fields")
     judged += ("needs_review", "needs_review_reason")
     completed = _complete(fields, meta["meta_source"]) | {name: meta[name] for name in judged}

@@ -11,13 +11,14 @@ from typing import Any
 from thesis_facts.discovery import find_pointers, inside_output_root
 from thesis_facts.durable import StrPath, write_json
 from thesis_facts.errors import RunError
-from thesis_facts.events import INCOMPLETE, Outline, events_file, read_outline
+from thesis_facts.events import INCOMPLETE, events_file, read_outline
 from thesis_facts.json_objects import read_object
 from thesis_facts.locks import lock_holder
 
 MISSING, RUNNING = "missing", "running"  # beside the states of a run: complete, crashed, incomplete
 
 _FILE = "sweep.json"
+_SLURM = "hydra/launcher=submitit_slurm"
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class SweepPlan:
         Overrides of the command, those of jobs and those of Hydra.
     points
         In the order of jobs; None where a sweeper chooses them one after another.
+    point_by_point
+        Whether jobs run its points one by one, wherever there is room; older files don't tell.
     """
 
     cwd: str
@@ -60,6 +63,12 @@ class SweepPlan:
     task: tuple[str, ...]
     hydra: tuple[str, ...]
     points: tuple[Point, ...] | None
+    point_by_point: bool = False
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether a point that does not run may be a job in a queue, which goes on by itself."""
+        return self.point_by_point or _SLURM in (word.lstrip("+") for word in self.hydra)
 
 
 @dataclass(frozen=True)
@@ -98,6 +107,7 @@ def write_plan(sweep_dir: StrPath, plan: SweepPlan) -> Path:
         "flags": plan.flags,
         "overrides": {"task": plan.task, "hydra": plan.hydra},
         "points": points,
+        "point_by_point": plan.point_by_point,
     }
     return write_json(Path(sweep) / _FILE, content)
 
@@ -123,6 +133,7 @@ def read_plan(sweep_dir: StrPath) -> SweepPlan | None:
             task=_words(content["overrides"]["task"]),
             hydra=_words(content["overrides"]["hydra"]),
             points=None if points is None else tuple(_point(sweep, point) for point in points),
+            point_by_point=content.get("point_by_point") is True,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(
@@ -164,13 +175,27 @@ def point_progress(point: Point) -> PointProgress:
         outline = read_outline(point.run_dir)
     except RunError as error:
         return PointProgress(point, INCOMPLETE, str(error))
-    detail = _how_far(outline) if outline.status == INCOMPLETE else outline.error
-    return PointProgress(point, outline.status, detail)
-
-
-def _how_far(outline: Outline) -> str:
     epoch = outline.last.get("epoch")
-    return f"ended after epoch {epoch}" if epoch is not None else "ended before its first epoch did"
+    done = how_far(0 if epoch is None else epoch + 1)
+    return PointProgress(
+        point, outline.status, done if outline.status == INCOMPLETE else outline.error
+    )
+
+
+def how_far(done: int, epochs: int | None = None) -> str:
+    """How far a run came that is not complete: epochs that are done, of all where that is known.
+
+    Examples
+    --------
+    >>> how_far(2), how_far(1), how_far(2, 30), how_far(0, 30)  # doctest: +NORMALIZE_WHITESPACE
+    ('ended after 2 epochs', 'ended after 1 epoch', 'ended after 2 of 30 epochs',
+     'ended before its first epoch did')
+    """
+    if not done:
+        return "ended before its first epoch did"
+    if epochs:
+        return f"ended after {done} of {epochs} epochs"
+    return f"ended after {done} epoch{'' if done == 1 else 's'}"
 
 
 def _point(sweep: str, content: dict[str, Any]) -> Point:

@@ -5,21 +5,22 @@ from __future__ import annotations
 import math
 import os
 import re
-import shlex
 import time
 import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
 from thesis_facts.events import COMPLETE, CRASHED, INCOMPLETE
+from thesis_facts.sweep_text import STOPPED, TO_BEGIN, TO_GO_ON
 from thesis_facts.sweeps import MISSING, RUNNING
 from thesis_facts.text_table import printable, text_table
+from thesis_facts.watch_advice import commands, situation
 from thesis_facts.watched_run import SILENT, UNREADABLE, RunView, duration
-from thesis_facts.watched_sweeps import SweepView, View
+from thesis_facts.watched_sweeps import View
 
-_STATES = (RUNNING, SILENT, COMPLETE, CRASHED, INCOMPLETE, UNREADABLE, MISSING)
+_STATES = (RUNNING, SILENT, COMPLETE, CRASHED, INCOMPLETE, UNREADABLE, STOPPED, MISSING)
 _FAILED = (CRASHED, INCOMPLETE, UNREADABLE)
-_WORDS = {MISSING: "to begin"}
+_WORDS = {MISSING: TO_BEGIN}
 _BEST = 5
 _LEAST = 3  # lines that failures and the best keep, however many runs are alive
 _BAR = 24
@@ -42,14 +43,17 @@ def view_text(
     """
     names = short_run_names([run.run_dir for run in view.runs])
     head = [_states(title, view), *_overall(view)]
-    foot = [printable(line) for line in _advice(view)]
+    foot = _foot(view, width, height)
     if width is not None and height is not None:
-        rows = sum(max(1, math.ceil(_columns(line) / width)) for line in foot)
-        if rows > height // 2:  # hardly a terminal
-            foot, rows = [_cut(line, width) for line in foot], len(foot)
-        height -= rows
-    sections = [_alive(view, names), _failures(view, names), _best(view, names)]
-    lines = [*head, *_fitted(sections, None if height is None else height - len(head))][:height]
+        height = max(0, height - sum(_rows(line, width) for line in foot))
+    sections = [
+        _alive(view, names),
+        _failures(view, names),
+        (TO_GO_ON, _alike(view.of(STOPPED), names, "")),
+        _best(view, names),
+    ]
+    free = None if height is None else max(0, height - len(head))
+    lines = [*head, *_fitted(sections, free)][:height]
     return [*(_cut(printable(line), width) for line in lines), *foot]
 
 
@@ -120,18 +124,23 @@ def _alive(view: View, names: dict[str, str]) -> tuple[str, list[str]]:
 
 
 def _failures(view: View, names: dict[str, str]) -> tuple[str, list[str]]:
-    """A line for each reason; those that differ in numbers alone are one."""
-    alike: dict[tuple[str, str], list[RunView]] = {}
-    for run in view.of(*_FAILED):
-        reason = (run.reason or "").partition("\n")[0]
-        alike.setdefault((run.state, re.sub(r"\d+", "0", reason)), []).append(run)
-    lines = []
-    for (state, _), runs in sorted(alike.items(), key=lambda item: -len(item[1])):
-        reason = (runs[0].reason or "").partition("\n")[0]
-        lines.append(f"  {_listed([names[run.run_dir] for run in runs])}  {state}: {reason}")
+    lines = [line for state in _FAILED for line in _alike(view.of(state), names, f"{state}: ")]
     for path, reason in view.passed_over:
         lines.append(f"  {os.path.basename(path)}  passed over: {reason.partition(chr(10))[0]}")
     return "failed", lines
+
+
+def _alike(runs: Sequence[RunView], names: dict[str, str], state: str) -> list[str]:
+    """A line for each reason, the most frequent first; those that differ in numbers are one."""
+    alike: dict[str, list[RunView]] = {}
+    for run in runs:
+        reason = (run.reason or "").partition("\n")[0]
+        alike.setdefault(re.sub(r"\d+", "0", reason), []).append(run)
+    lines = []
+    for of_reason in sorted(alike.values(), key=len, reverse=True):
+        reason = (of_reason[0].reason or "").partition("\n")[0]
+        lines.append(f"  {_listed([names[run.run_dir] for run in of_reason])}  {state}{reason}")
+    return lines
 
 
 def _best(view: View, names: dict[str, str]) -> tuple[str, list[str]]:
@@ -155,35 +164,32 @@ def _best(view: View, names: dict[str, str]) -> tuple[str, list[str]]:
     return _table(header, rows)
 
 
-def _advice(view: View) -> list[str]:
-    lines = []
-    for sweep in view.sweeps:
-        command = _command(sweep, view)
-        if command is not None:
-            lines.append(command)
-    if view.is_over:
-        lines.append("nothing is left to happen here")
-    elif not view.runs:
-        lines.append("no runs yet")
-    elif not view.of(RUNNING, SILENT):
-        held = any(sweep.is_held for sweep in view.sweeps)
-        lines.append(
-            "no run is alive, but the command of the sweep is" if held else "no run is alive"
-        )
-    return ["", *lines] if lines else []
+def _foot(view: View, width: int | None, height: int | None) -> list[str]:
+    """Commands, whole as far as half of the terminal holds them, and the situation."""
+    said, now = [printable(line) for line in commands(view)], situation(view)
+    last = [] if now is None else [printable(now)]
+    if width is not None and height is not None:
+        last = [_cut(line, width) for line in last]
+        said = _whole(said, width, height // 2 - len(last) - 1)
+    return ["", *said, *last] if said or last else []
 
 
-def _command(sweep: SweepView, view: View) -> str | None:
-    unfinished = view.unfinished_of(sweep)
-    if not unfinished:
-        done = all(run.state == COMPLETE for run in view.runs)
-        words = ["thesis-report", f"inputs.sweep_dir={sweep.path}"]
-        return f"report: {shlex.join(words)}" if done else None
-    command = shlex.join(["thesis-train", "--continue", sweep.path])
-    if not sweep.is_held:
-        return f"to go on: {command}"
-    failed = any(run.state != MISSING for run in unfinished)
-    return f"once it has ended, to go on with what failed: {command}" if failed else None
+def _whole(lines: Sequence[str], width: int, room: int) -> list[str]:
+    """As many lines as there is room for; where it is hardly a terminal, one that is cut."""
+    if sum(_rows(line, width) for line in lines) <= room:
+        return list(lines)
+    if len(lines) == 1:
+        return [_cut(line, width) for line in lines[: max(0, room)]]
+    shown, free = [], room - 1  # the last line says how many there is no room for
+    for line in lines:
+        free -= _rows(line, width)
+        if free < 0:
+            break
+        shown.append(line)
+    if not shown and room > 1:
+        shown = [_cut(lines[0], width)]
+    more = f"… and {len(lines) - len(shown)} more sweeps"
+    return [*shown, _cut(more, width)] if room > 0 else []
 
 
 def _fitted(sections: Sequence[tuple[str, list[str]]], free: int | None) -> list[str]:
@@ -232,9 +238,14 @@ def _without(position: int, cells: Iterable[object]) -> tuple:
 def _cut(line: str, width: int | None) -> str:
     if width is None or _columns(line) <= width:
         return line
+    line = line[:width]  # no more than this is ever shown, and a reason can be a whole log
     while _columns(line) >= width:
         line = line[:-1]
     return f"{line}…"
+
+
+def _rows(line: str, width: int) -> int:
+    return max(1, math.ceil(_columns(line) / width))
 
 
 def _columns(text: str) -> int:

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 
 from thesis_facts.durable import StrPath
-from thesis_facts.locks import holder_elsewhere, lock_holder
+from thesis_facts.locks import holder_elsewhere, holder_name, lock_holder
 
 FileState = tuple[int, int, int]  # inode, bytes, time of the last change (ns)
 
@@ -17,12 +17,15 @@ class Holder:
 
     Attributes
     ----------
+    name
+        Which process it is, in words.
     elsewhere
         Its machine, where that is not this one; it may be gone then, which can't be told from here.
     since
         When it wrote its name (s since the epoch).
     """
 
+    name: str
     elsewhere: str | None
     since: float
 
@@ -47,7 +50,7 @@ class WatchedLock:
         if elsewhere is None and lock_holder(self.directory) is None:
             self._gone = named
             return None
-        return Holder(elsewhere, named[2] / 1e9)
+        return Holder(holder_name(self.directory), elsewhere, named[2] / 1e9)
 
     @property
     def was_ever_held(self) -> bool:

@@ -11,7 +11,7 @@ from thesis_facts.axes import read_axes
 from thesis_facts.errors import ThesisError
 from thesis_facts.events import COMPLETE, CRASHED, INCOMPLETE, Outline, events_file, read_outline
 from thesis_facts.scalars_tail import Progress, ScalarsTail
-from thesis_facts.sweeps import MISSING, RUNNING
+from thesis_facts.sweeps import MISSING, RUNNING, how_far
 from thesis_facts.watched_lock import FileState, WatchedLock, file_state
 
 SILENT = "silent"
@@ -77,6 +77,14 @@ class WatchedRun:
             return RunView(self.run_dir, UNREADABLE, f"can't be read: {error.strerror}")
 
     def _look(self, now: float) -> RunView:
+        view = self._look_once(now)
+        is_plain = view.state in (COMPLETE, RUNNING)
+        if is_plain or file_state(events_file(self.run_dir)) == self._events:
+            return view
+        # it ended after its events were read and before its lock was asked for
+        return self._look_once(now)
+
+    def _look_once(self, now: float) -> RunView:
         events = file_state(events_file(self.run_dir))
         if events is None and self._events is not None:  # they were here a moment ago
             gone = "events" if os.path.isdir(self.run_dir) else "directory"
@@ -136,9 +144,7 @@ class WatchedRun:
         return max(_QUIET_S, _QUIET_EPOCHS * epoch_time_s)
 
     def _how_far(self) -> str:
-        done = self._progress().epochs
-        of = f" of {self._epochs}" if self._epochs else ""
-        return f"ended after {done}{of} epochs" if done else "ended before its first epoch did"
+        return how_far(self._progress().epochs, self._epochs)
 
     def _view(self, state: str, reason: str | None, age: float = 0.0) -> RunView:
         progress = self._progress()

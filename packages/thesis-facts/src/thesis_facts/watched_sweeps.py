@@ -6,15 +6,17 @@ import os
 import statistics
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from glob import glob, has_magic
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from glob import escape, glob, has_magic
 
-from thesis_facts.discovery import find_runs
+from thesis_facts.discovery import look_for_runs
 from thesis_facts.errors import RunError
-from thesis_facts.events import COMPLETE
+from thesis_facts.events import COMPLETE, INCOMPLETE
 from thesis_facts.overrides import parse_overrides, short_names
+from thesis_facts.sweep_text import STOPPED
 from thesis_facts.sweeps import MISSING, RUNNING, SweepPlan, read_plan
-from thesis_facts.watched_lock import FileState, WatchedLock, file_state
+from thesis_facts.watched_lock import FileState, Holder, WatchedLock, file_state
 from thesis_facts.watched_run import SILENT, RunView, WatchedRun
 
 _Overrides = tuple[str, ...]
@@ -26,17 +28,17 @@ class SweepView:
 
     Attributes
     ----------
-    is_held
-        Whether its command still runs, or one of another machine seems to.
-    was_ever_held
-        Whether a command ran it; the jobs of a queue have no command above them.
+    holder
+        Its command, while that runs.
+    may_wait
+        Whether points that don't run may wait in a queue.
     run_dirs
         Its points.
     """
 
     path: str
-    is_held: bool
-    was_ever_held: bool
+    holder: Holder | None
+    may_wait: bool
     run_dirs: tuple[str, ...]
 
 
@@ -54,12 +56,15 @@ class View:
         Sweeps with a plan.
     passed_over
         What is no run, or can't be followed, and why.
+    empty
+        Folders in which there is no run yet.
     """
 
     runs: list[RunView]
     settings: dict[str, str]
     sweeps: list[SweepView]
     passed_over: list[tuple[str, str]]
+    empty: list[str] = field(default_factory=list)
 
     def of(self, *states: str) -> list[RunView]:
         """The runs in some states."""
@@ -70,17 +75,33 @@ class View:
         """Whether nothing is left to happen, as far as anyone can tell from here."""
         if not self.runs or self.of(RUNNING, SILENT):
             return False
-        if any(sweep.is_held for sweep in self.sweeps):  # between two jobs
-            return False
-        missing = {run.run_dir for run in self.of(MISSING)}
-        waiting = (sweep for sweep in self.sweeps if not sweep.was_ever_held)
-        return not any(missing.intersection(sweep.run_dirs) for sweep in waiting)
+        return not any(self.is_held(sweep) or self.waits(sweep) for sweep in self.sweeps)
+
+    def is_held(self, sweep: SweepView) -> bool:
+        """Whether the command of a sweep is alive, and may be between two jobs.
+
+        One of another machine may be gone without a trace: it counts while it has work.
+        """
+        holder = sweep.holder
+        return holder is not None and (holder.elsewhere is None or bool(self.unfinished_of(sweep)))
+
+    def waits(self, sweep: SweepView) -> bool:
+        """Whether points of a sweep may be jobs in a queue."""
+        waiting = (MISSING, STOPPED)
+        return sweep.may_wait and any(r.state in waiting for r in self.unfinished_of(sweep))
 
     def unfinished_of(self, sweep: SweepView) -> list[RunView]:
         """Points of a sweep that neither are complete nor run."""
-        points = set(sweep.run_dirs)
-        states = (COMPLETE, RUNNING, SILENT)
-        return [run for run in self.runs if run.run_dir in points and run.state not in states]
+        done = (COMPLETE, RUNNING, SILENT)
+        return [run for run in self.points_of(sweep) if run.state not in done]
+
+    def points_of(self, sweep: SweepView) -> list[RunView]:
+        """All points of a sweep."""
+        return [self._by_directory[run_dir] for run_dir in sweep.run_dirs]
+
+    @cached_property
+    def _by_directory(self) -> dict[str, RunView]:
+        return {run.run_dir: run for run in self.runs}
 
     @property
     def fraction_done(self) -> float | None:
@@ -112,7 +133,10 @@ class View:
             if run.epochs and run.progress.epoch_time_s is not None
         )
         of_begun = sum(lefts) + (len(running) - len(lefts)) * typical
-        work = of_begun + len(self.of(MISSING)) * typical
+        to_begin = float(len(self.of(MISSING)))
+        for run in self.of(STOPPED):
+            to_begin += max(0.0, 1 - run.progress.epochs / run.epochs) if run.epochs else 1
+        work = of_begun + to_begin * typical
         return max(*lefts, work / len(running))
 
 
@@ -146,7 +170,9 @@ class Watched:
         settings: dict[str, str] = {}
         sweeps: list[SweepView] = []
         passed_over: list[tuple[str, str]] = []
-        for place in self._expanded():
+        empty: list[str] = []
+        places = self._expanded()
+        for place in places:  # grows by the sweeps that are found in a folder of them
             try:
                 plan = self._plan(place)
             except RunError as error:
@@ -155,16 +181,23 @@ class Watched:
             if plan is not None and plan.points is not None:
                 points = {point.run_dir: point.overrides for point in plan.points}
             else:
-                points = _found(place, passed_over)
-            settings |= self._settings(place, points)
+                points, skipped = _found(place)
+                passed_over += skipped
+                if plan is None and not points and not skipped:
+                    inside = _sweeps_in(place)
+                    places += [sweep for sweep in inside if sweep not in places]
+                    empty += [] if inside else [place]
+            for run_dir, apart in self._settings(place, points).items():
+                settings[run_dir] = apart or settings.get(run_dir, "")
             if plan is not None:
-                sweeps.append(self._sweep(place, tuple(points)))
+                sweeps.append(self._sweep(place, plan, tuple(points)))
         for run_dir in settings:
             if run_dir not in self._runs:
                 self._runs[run_dir] = WatchedRun(run_dir)
-        runs = [run.look(now) for run in self._runs.values()]
+        waiting = {run_dir for sweep in sweeps if sweep.may_wait for run_dir in sweep.run_dirs}
+        runs = [_of_sweep(run.look(now), waiting) for run in self._runs.values()]
         passed_over = [(path, why) for path, why in passed_over if path not in self._runs]
-        return View(runs, settings, sweeps, passed_over)
+        return View(runs, settings, sweeps, passed_over, empty)
 
     def _expanded(self) -> list[str]:
         paths = []
@@ -180,9 +213,9 @@ class Watched:
             self._plans[place] = known = state, read_plan(place)
         return known[1]
 
-    def _sweep(self, place: str, run_dirs: tuple[str, ...]) -> SweepView:
+    def _sweep(self, place: str, plan: SweepPlan, run_dirs: tuple[str, ...]) -> SweepView:
         lock = self._locks.setdefault(place, WatchedLock(place))
-        return SweepView(place, lock.holder() is not None, lock.was_ever_held, run_dirs)
+        return SweepView(place, lock.holder(), plan.may_wait, run_dirs)
 
     def _settings(self, place: str, overrides: dict[str, _Overrides]) -> dict[str, str]:
         known = self._apart.get(place)
@@ -209,13 +242,24 @@ def settings_apart(overrides: Mapping[str, Sequence[str]]) -> dict[str, str]:
     }
 
 
-def _found(place: str, passed_over: list[tuple[str, str]]) -> dict[str, _Overrides]:
-    """Runs of a place without a plan, and their overrides where pointers tell them."""
+def _of_sweep(run: RunView, waiting: set[str]) -> RunView:
+    """A run that did not end is stopped where a queue may go on with it."""
+    is_stopped = run.state == INCOMPLETE and run.run_dir in waiting
+    return replace(run, state=STOPPED) if is_stopped else run
+
+
+def _found(place: str) -> tuple[dict[str, _Overrides], list[tuple[str, str]]]:
+    """Runs of a place without a plan, with their overrides where pointers tell; what is none."""
     try:
-        found = find_runs([place])
-    except (RunError, OSError) as error:
-        reason = str(error) if isinstance(error, RunError) else f"can't be read: {error.strerror}"
-        passed_over.append((place, reason))
-        return {}
-    passed_over += found.skipped
-    return {run_dir: tuple(found.overrides.get(run_dir, ())) for run_dir in found.run_dirs}
+        found = look_for_runs([place])
+    except OSError as error:
+        return {}, [(place, f"can't be read: {error.strerror}")]
+    runs = {run_dir: tuple(found.overrides.get(run_dir, ())) for run_dir in found.run_dirs}
+    return runs, found.skipped
+
+
+def _sweeps_in(folder: str) -> list[str]:
+    return [
+        os.path.dirname(plan)
+        for plan in sorted(glob(os.path.join(escape(folder), "*", "sweep.json")))
+    ]
