@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +43,18 @@ def test_a_sweep_without_pointers_has_the_runs_of_its_stamp_and_name(sweep):
 def test_pointers_decide_where_there_are_any(root, sweep):
     write_pointer(sweep, 0, root / "runs" / f"run_{STAMP}_other", ["a=1"])
     assert names(discover_runs(sweep)) == [f"run_{STAMP}_other"]
+
+
+def test_a_folder_of_sweeps_has_the_runs_of_all_of_them(root, sweep):
+    other = root / "multiruns" / f"exp_{STAMP}_pid_big"
+    write_pointer(sweep, 1, root / "runs" / f"run_{STAMP}_pid_job1", [])
+    write_pointer(other, 0, root / "runs" / f"run_{STAMP}_pid_big_job000", ["a=1"])
+    found = find_runs(root / "multiruns")
+    assert names(map(Path, found.run_dirs)) == [
+        f"run_{STAMP}_pid_big_job000",
+        f"run_{STAMP}_pid_job1",
+    ]
+    assert found.overrides[found.run_dirs[0]] == ["a=1"]
 
 
 def test_job_directories_inside_a_sweep_come_before_stamps(sweep):

@@ -93,6 +93,15 @@ def test_an_unknown_key_gets_the_nearest_spelling_beside_it():
     assert "did you mean classifier.trainer.epochs?" in str(error)
 
 
+def test_a_key_is_known_by_its_initials_and_in_full():
+    assert "did you mean classifier.trainer.lr?" in str(
+        explained(item("extra_forbidden", ("learning_rate",)))
+    )
+    assert "did you mean classifier.trainer.early_stopping?" in str(
+        explained(item("extra_forbidden", ("es",)))
+    )
+
+
 def test_an_unknown_key_that_exists_elsewhere_is_found_there():
     error = explained(item("extra_forbidden", ("patience",)))
     assert "did you mean classifier.trainer.early_stopping.patience?" in str(error)

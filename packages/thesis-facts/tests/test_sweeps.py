@@ -152,7 +152,8 @@ def test_points_that_may_wait_in_a_queue_did_not_fail(sweep, capsys, marks):
         "  job 1  crashed: no luck",
         "  job 2  stopped, to go on: ended before its first epoch did",
         "  job 3  to begin",
-        f"  jobs in a queue begin and go on by themselves; if there are none: {command}",
+        f"  jobs in a queue begin and go on by themselves; if there are none, submit the rest "
+        f"again, or run it here: {command}",
     ]
 
 

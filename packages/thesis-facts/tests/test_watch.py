@@ -145,7 +145,8 @@ def test_what_waits_in_a_queue_stands_apart_from_what_failed(sweep, capsys):
     ]
     command = f"thesis-train --continue {sweep}"
     assert lines[-2:] == [
-        f"jobs in a queue begin and go on by themselves; if there are none: {command}",
+        f"jobs in a queue begin and go on by themselves; if there are none, submit the rest "
+        f"again, or run it here: {command}",
         "no run is alive",
     ]
 

@@ -48,6 +48,7 @@ def test_what_ran_what_failed_what_is_best(report: Path) -> None:
     assert 0 < best["test"]["auroc_uncertainty"] < 0.05
     page = (report / "report.html").read_text()
     assert "2 of 4 runs finished; 1 crashed and 1 stopped early." in page
+    assert "Only dim=64 has a result: validation AUROC" in page  # no next to be ahead of
     assert "crashed after 2 epochs: ValueError: loss is not finite &lt;b&gt;at step 3" in page
     assert "stopped after 2 epochs" in page
 

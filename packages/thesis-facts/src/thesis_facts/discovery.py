@@ -58,9 +58,9 @@ def discover_runs(
     Parameters
     ----------
     sweep_dir
-        One or more sweep directories, or folders of runs; wildcards are expanded. The runs of a
-        sweep are those of its pointer files; without any, the job directories inside it; without
-        any, the runs beside it that carry its time stamp and name.
+        One or more sweep directories, or folders of sweeps or of runs; wildcards are expanded. The
+        runs of a sweep are those of its pointer files; without any, the job directories inside it;
+        without any, the runs beside it that carry its time stamp and name.
     run_dirs
         One or more run directories; wildcards are expanded.
 
@@ -163,7 +163,9 @@ def _search_sweep(sweep: str, found: Found) -> None:
         found.looked.append(sweep)
         found.skipped.append((sweep, "no such directory"))
         return
-    if not _add_pointers(sweep, found) and not _add_children(sweep, found):
+    if not (
+        _add_pointers(sweep, found) or _add_children(sweep, found) or _add_sweeps(sweep, found)
+    ):
         _add_stamped(sweep, found)
 
 
@@ -214,6 +216,15 @@ def _add_children(folder: str, found: Found) -> bool:
     for child in children:
         found.add(found.resolve(child))
     return True
+
+
+def _add_sweeps(folder: str, found: Found) -> bool:
+    """Add the runs of all sweeps in a folder of them."""
+    marks = [glob.glob(f"{glob.escape(folder)}/*/{mark}") for mark in ("jobs", "sweep.json")]
+    sweeps = sorted({os.path.dirname(path) for paths in marks for path in paths})
+    for sweep in sweeps:
+        _search_sweep(sweep, found)
+    return bool(sweeps)
 
 
 def _add_stamped(sweep: str, found: Found) -> None:

@@ -190,7 +190,9 @@ def _holds_mapping(annotation: Any) -> bool:
 def _nearest(key: str, siblings: list[str], model: Any, prefix: str) -> str:
     """Advice for an unknown key: the nearest spelling beside it, else the same name elsewhere."""
     parent, _, leaf = key.rpartition(".")
-    near = difflib.get_close_matches(leaf, siblings, n=1)
+    near = difflib.get_close_matches(leaf, siblings, n=1) or [
+        name for name in siblings if name == _initials(leaf) or _initials(name) == leaf
+    ]
     if near:
         return f"did you mean {parent + '.' if parent else ''}{near[0]}?"
     known = _all_keys(model, prefix)
@@ -198,6 +200,11 @@ def _nearest(key: str, siblings: list[str], model: Any, prefix: str) -> str:
     if elsewhere:
         return f"did you mean {elsewhere[0]}?"
     return f"known here: {', '.join(sorted(set(siblings)))}" if siblings else "remove it"
+
+
+def _initials(name: str) -> str:
+    """As names are shortened: learning_rate is lr, weight_decay is wd."""
+    return "".join(word[:1] for word in name.split("_"))
 
 
 def _all_keys(model: Any, prefix: str, above: tuple[Any, ...] = ()) -> Iterator[str]:

@@ -45,7 +45,10 @@ def go_on_text(sweep: str, waits: bool) -> str:
     """The command that goes on with a sweep, and when to give it."""
     command = shlex.join(["thesis-train", "--continue", sweep])
     if waits:  # whether there are any, only the queue knows
-        return f"jobs in a queue begin and go on by themselves; if there are none: {command}"
+        return (
+            "jobs in a queue begin and go on by themselves; if there are none, submit the rest "
+            f"again, or run it here: {command}"
+        )
     return f"to go on: {command}"
 
 

@@ -29,6 +29,8 @@ class BestRun:
     lead
         How far the setting is ahead of the next one on the validation split; None where there is
         no other, or nothing to judge the difference by.
+    is_only
+        Whether no other setting has a result.
     test
         What the run reaches on the test split.
     test_seeds
@@ -38,6 +40,7 @@ class BestRun:
     row: dict[str, Any]
     result: SettingResult
     lead: Difference | None
+    is_only: bool
     test: Evaluation
     test_seeds: Spread
 
@@ -75,7 +78,8 @@ def find_best(
     seeds = runs[runs["run_dir"].isin(first.setting.run_dirs)]
     recorded = f"metric_{metric.name}_test"
     test_seeds = spread(seeds.get(recorded, ()))
-    return BestRun(row, first, lead, evaluate_on_test(row, source), test_seeds)
+    is_only = len(results) == 1
+    return BestRun(row, first, lead, is_only, evaluate_on_test(row, source), test_seeds)
 
 
 def lead_over(

@@ -52,6 +52,8 @@ def what_is_best(best: BestRun | None, metric: Metric, n_runs: int, n_settings: 
     value = spread_text(result.metric)
     if n_settings == 1:
         return f"Validation {metric.label}: {value}."
+    if best.is_only:
+        return f"Only {result.setting.label} has a result: validation {metric.label} {value}."
     text = f"On the validation split {result.setting.label} is best, with {metric.label} {value}"
     return f"{text}, {_ahead(best.lead)}."
 

@@ -118,7 +118,7 @@ def select_device(name: str) -> torch.device:
             "no such GPU here",
             key="device",
             found=repr(name),
-            expected=f"one of {n_gpus} GPUs",
+            expected=f"one of {n_gpus} GPUs" if n_gpus else "cpu, since this machine has none",
             do="use device=auto",
         )
     return device
