@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from command import LONG, QUICK, run, start, sweep_in
+from command import LONG, QUICK, Started, run, start, sweep_in
 from thesis_facts import run_lock, sweep_progress
 from thesis_train.job import record_failure
 
@@ -181,36 +181,56 @@ def test_a_sweeper_that_chooses_one_point_after_another_has_no_plan(finished):
     assert "one after another" in done.stderr
 
 
-@pytest.mark.slow
-def test_a_sweep_over_processes_loses_one_and_goes_on(tmp_path):
-    """A worker is killed: its point is incomplete, and the next command ends it."""
-    joblib = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
-    process = start(tmp_path, "--multirun", *POINTS, "general.trainer.epochs=600", *joblib)
-    locks: list[Path] = []
+def kill_a_worker(folder: Path, process: Started, killed: set[int]) -> None:
+    """Kill the process of a point that has trained a while, other than those of before."""
+    pids: list[int] = []
 
     def trains() -> bool:
-        locks[:] = [
-            path
-            for path in tmp_path.glob("outputs/runs/*/.lock.json")
+        holders = {
+            json.loads(path.read_text())["pid"]
+            for path in folder.glob("outputs/runs/*/.lock.json")
             if (path.parent / "last.pt").exists()
-        ]
-        return bool(locks)
+        }
+        pids[:] = holders - killed
+        return bool(pids)
 
     process.wait_for(trains)
-    os.kill(json.loads(locks[0].read_text())["pid"], signal.SIGKILL)
+    killed.update(pids)
+    os.kill(pids[0], signal.SIGKILL)
+
+
+@pytest.mark.slow
+def test_a_sweep_over_processes_loses_one_and_goes_on(tmp_path):
+    """A worker is killed, and others with it: the sweep starts them anew."""
+    joblib = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    process = start(tmp_path, "--multirun", *POINTS, "general.trainer.epochs=600", *joblib)
+    kill_a_worker(tmp_path, process, set())
     done = process.end()
     assert done.returncode == 1
     assert "a process of the sweep was killed" in done.stderr
     assert "Traceback" not in done.stderr
     sweep = sweep_in(tmp_path)
-    assert "incomplete" in states(sweep)
-
-    done = run(tmp_path, "--continue", str(sweep), *joblib)
     assert states(sweep) == ["complete", "complete", "crashed", "complete"], done.stderr
-    assert done.returncode == 1
     assert ends(sweep) == [1, 1, 0, 1]
     facts = [Path(p.point.run_dir) / "facts" / "events.jsonl" for p in sweep_progress(sweep)]
     assert all('"threads": 1' in path.read_text() for path in facts[:2])
+
+
+@pytest.mark.slow
+def test_a_point_that_is_killed_each_time_does_not_keep_a_sweep_for_ever(tmp_path):
+    joblib = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    process = start(tmp_path, "--multirun", *LONG, "general.trainer.seed=1,2", *joblib)
+    killed: set[int] = set()
+    kill_a_worker(tmp_path, process, killed)
+    process.wait_for(lambda: "going on with" in process.err.read_text())
+    killed.update(
+        json.loads(path.read_text())["pid"] for path in tmp_path.glob("outputs/runs/*/.lock.json")
+    )
+    kill_a_worker(tmp_path, process, killed)
+    done = process.end()
+    assert done.returncode == 1
+    assert done.stderr.count("a process of the sweep was killed") == 2
+    assert states(sweep_in(tmp_path)) == ["incomplete", "incomplete"]
 
 
 @pytest.mark.parametrize("torn", ["", '{"schema_version": 1, "mom'])

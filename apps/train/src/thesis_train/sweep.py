@@ -11,9 +11,9 @@ from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig
 
 from thesis_facts.errors import ConfigError, RunError
-from thesis_facts.events import COMPLETE
+from thesis_facts.events import COMPLETE, INCOMPLETE
 from thesis_facts.locks import run_lock
-from thesis_facts.sweeps import RUNNING, Point, point_progress, read_plan, sweep_progress
+from thesis_facts.sweeps import MISSING, RUNNING, Point, point_progress, read_plan, sweep_progress
 from thesis_train.application import compose_sweep, open_hydra
 from thesis_train.job import check_own_directory, run_job
 from thesis_train.launching import failure_of, failure_to_compose, launch, opened_launcher, quoted
@@ -126,8 +126,7 @@ def _run_points(hydra: Hydra, config: DictConfig, points: tuple[Point, ...]) -> 
         for point in todo:
             _note(failures, point, failure_to_compose(hydra, config, point))
         todo = [point for point in todo if point.job not in failures]
-        if todo:
-            _launch(hydra, config, todo, failures)
+        _run_all(hydra, config, todo, failures)
     finally:
         after = [point_progress(point) for point in points]
         print(summarise_sweep(sweep_dir, after, before, failures))
@@ -138,14 +137,34 @@ def _run_points(hydra: Hydra, config: DictConfig, points: tuple[Point, ...]) -> 
         sys.exit(code)
 
 
+def _run_all(hydra: Hydra, config: DictConfig, todo: list[Point], failures: dict[int, str]) -> None:
+    """Run points; where one is killed and takes others with it, go on with what is left.
+
+    Not for ever: a point that is killed each time, for its memory, would keep the sweep from
+    its end. Two launches in which nothing ended are enough.
+    """
+    fruitless = 0
+    while todo and not _launch(hydra, config, todo, failures):
+        states = {point.job: point_progress(point).state for point in todo}
+        left = [point for point in todo if states[point.job] in (MISSING, INCOMPLETE)]
+        fruitless = fruitless + 1 if len(left) == len(todo) else 0
+        if fruitless == 2 or asked_to_stop() is not None:
+            return
+        todo = [point for point in left if point.job not in failures]
+        print(f"going on with {len(todo)} of its points", file=sys.stderr)
+
+
 def _launch(
     hydra: Hydra, config: DictConfig, points: list[Point], failures: dict[int, str]
-) -> None:
+) -> bool:
+    """Whether the launcher came to its end; not where one of its processes was killed."""
     size = config.hydra.sweeper.get("max_batch_size") or len(points)
     with opened_launcher(hydra, config) as launcher:
         for start in range(0, len(points), size):
             for point, returned in launch(launcher, points[start : start + size], start):
                 _note(failures, point, failure_of(returned))
+        return True
+    return False
 
 
 def _note(failures: dict[int, str], point: Point, reason: str | None) -> None:
