@@ -3,7 +3,8 @@
 As a script it is `condor_submit`, `condor_q`, `condor_rm` or `condor_vacate_job`, by the name
 that it is called by; `install` puts all four into a folder. The queue lies in the folder that the
 environment variable CONDOR_STAND_IN names. Jobs get no other environment than HTCondor would give
-them. `CONDOR_WAIT=1` lets `condor_submit` return only when its jobs have ended.
+them. `CONDOR_WAIT=1` lets `condor_submit` return only when its jobs have ended. As long as the
+file that `CONDOR_PAUSED` names exists, no job of a throttled cluster is made.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 IDLE, RUNNING, REMOVED, COMPLETED = 1, 2, 3, 4
+LETTERS = {IDLE: "I", RUNNING: "R", REMOVED: "X", COMPLETED: "C"}
 SLOTS = 2
 
 COMMANDS = ("condor_submit", "condor_q", "condor_rm", "condor_vacate_job")
@@ -100,6 +102,7 @@ def submit(words: list[str]) -> int:
     for number, job in enumerate(jobs):
         attributes = {k[3:]: v.strip('"') for k, v in job.items() if k.startswith("MY.")}
         state = {"JobStatus": IDLE, "ClusterId": cluster, "ProcId": number, **attributes}
+        state["in_queue"] = "max_materialize" not in job  # of a throttled cluster: once it is made
         _write(folder / f"{number}.json", {"job": job, "state": state, "env": _environment(job)})
     print(f"{len(jobs)} job(s) submitted to cluster {cluster}.")
     sys.stdout.flush()
@@ -123,16 +126,20 @@ def schedd(folder: Path) -> int:
             if process.poll() is None:
                 continue
             del running[path]
-            _tell(folder, "end", path, process.returncode)
             again = process.returncode == int(_read(path)["job"]["checkpoint_exit_code"])
             if _read(path)["state"]["JobStatus"] == REMOVED:
-                continue
-            _change(path, JobStatus=IDLE if again else COMPLETED, ExitCode=process.returncode)
-            if again:
+                _change(path, in_queue=False)
+            elif again:
+                _change(path, JobStatus=IDLE)
                 waiting.insert(0, path)
+            else:
+                _change(path, JobStatus=COMPLETED, ExitCode=process.returncode, in_queue=False)
+            _tell(folder, "end", path, process.returncode)
         waiting = [path for path in waiting if _read(path)["state"]["JobStatus"] != REMOVED]
-        while waiting and len(running) < min(limit, SLOTS):
-            path = waiting.pop(0)
+        _make_jobs(waiting, limit - len(running))
+        made = [path for path in waiting if _read(path)["state"]["in_queue"]]
+        for path in made[: min(limit, SLOTS) - len(running)]:
+            waiting.remove(path)
             _tell(folder, "start", path)
             running[path] = _start(path)
             _change(path, JobStatus=RUNNING, pid=running[path].pid)
@@ -140,25 +147,42 @@ def schedd(folder: Path) -> int:
     return 0
 
 
+def _make_jobs(waiting: list[Path], room: int) -> None:
+    """What a factory does: only the first jobs that wait are in the queue."""
+    if os.path.exists(os.environ.get("CONDOR_PAUSED", "")):
+        return
+    for path in waiting[:room]:
+        _change(path, in_queue=True)
+
+
 def queue(words: list[str]) -> int:
-    """`condor_q -constraint 'NAME == "VALUE"' -af NAME…`."""
-    position = words.index("-af")
-    for path in _jobs(words[:position]):
-        state = _read(path)["state"]
-        print(" ".join(str(state.get(name, "undefined")) for name in words[position + 1 :]))
+    """`condor_q [CLUSTER] [-factory] [-constraint 'NAME == "VALUE"'] [-af NAME…]`."""
+    position = words.index("-af") if "-af" in words else len(words)
+    before, names = words[:position], words[position + 1 :]
+    of_factories = "-factory" in before
+    which = [word for word in before if word != "-factory"]
+    states = [_read(path)["state"] for path in (_factories if of_factories else _jobs)(which)]
+    if names:
+        for state in states:
+            print(" ".join(str(state.get(name, "undefined")) for name in names))
+        return 0
+    print(f"{'ID':<8} ST")
+    for state in states:
+        print(f"{state['ClusterId']}.{state['ProcId']:<6} {LETTERS[state['JobStatus']]}")
+    print(f"Total for query: {len(states)} jobs")
     return 0
 
 
 def stop(words: list[str], remove: bool) -> int:
     """`condor_rm` and `condor_vacate_job`: both ask a job to leave, the latter to come back."""
     if remove and words[0] != "-constraint":  # of a cluster also those that are still to come
-        found = [path for word in words for path in sorted((_root() / word).glob("*.json"))]
+        found = [path for word in words for path in _all_jobs(f"{word}/*")]
     else:
         found = _jobs(words)
     for path in found:
         state = _read(path)["state"]
-        if remove and state["JobStatus"] in (IDLE, RUNNING):
-            _change(path, JobStatus=REMOVED)
+        if remove and state["JobStatus"] in (IDLE, RUNNING):  # it stays until it has left
+            _change(path, JobStatus=REMOVED, in_queue=state["JobStatus"] == RUNNING)
         if state["JobStatus"] == RUNNING:
             with suppress(ProcessLookupError):
                 os.kill(state["pid"], signal.SIGTERM)
@@ -166,22 +190,30 @@ def stop(words: list[str], remove: bool) -> int:
 
 
 def _jobs(words: list[str]) -> list[Path]:
-    """Jobs in the queue that a constraint or the number of a cluster names."""
-    paths = [p for p in sorted(_root().glob("*/*.json")) if _is_materialised(p)]
+    """Jobs in the queue: all, or those that a constraint or the number of a cluster names."""
+    return _named(words, [p for p in _all_jobs() if _read(p)["state"]["in_queue"]])
+
+
+def _factories(words: list[str]) -> list[Path]:
+    """A job of each cluster that makes its jobs one after another, as long as there are some."""
+    left = [
+        path
+        for path in _all_jobs()
+        if "max_materialize" in (content := _read(path))["job"]
+        and (content["state"]["in_queue"] or content["state"]["JobStatus"] == IDLE)
+    ]
+    return list({path.parent: path for path in _named(words, left)}.values())
+
+
+def _named(words: list[str], paths: list[Path]) -> list[Path]:
     if words[:1] == ["-constraint"]:
         (name, value), *_ = re.findall(r'(\w+) == "(.*)"', words[1])
         return [path for path in paths if _read(path)["state"].get(name) == value]
-    return [path for path in paths if path.parent.name in words]
+    return [path for path in paths if not words or path.parent.name in words]
 
 
-def _is_materialised(path: Path) -> bool:
-    """Whether HTCondor has made the job by now: of a throttled cluster, the first ones."""
-    content = _read(path)
-    status = content["state"]["JobStatus"]
-    limit = int(content["job"].get("max_materialize", 1_000_000))
-    before = [p for p in path.parent.glob("*.json") if int(p.stem) < int(path.stem)]
-    ahead = sum(_read(other)["state"]["JobStatus"] in (IDLE, RUNNING) for other in before)
-    return status == RUNNING or (status == IDLE and ahead < limit)
+def _all_jobs(pattern: str = "*/*") -> list[Path]:
+    return sorted(_root().glob(f"{pattern}.json"))
 
 
 def _start(path: Path) -> subprocess.Popen:

@@ -6,19 +6,24 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 from condor import install, parse_submit, split_words
 
 from thesis_facts import read_events, sweep_progress
 
-pytest.importorskip("htcondor2", reason="the bindings of HTCondor are for Linux alone")
+submits = pytest.mark.skipif(
+    find_spec("htcondor2") is None, reason="the bindings of HTCondor are for Linux alone"
+)
 
 ROOT = Path(__file__).parents[1]
 HPC = ROOT / "hpc" / "stoomboot"
@@ -86,6 +91,11 @@ class Cluster:
         path = self.folder / "queue" / str(number) / "history"
         return [line.split() for line in path.read_text().splitlines()] if path.exists() else []
 
+    def jobs(self) -> list[dict[str, Any]]:
+        """State of all jobs that were ever submitted."""
+        paths = (self.folder / "queue").glob("*/*.json")
+        return [json.loads(path.read_text())["state"] for path in paths]
+
     def submitted(self) -> list[Path]:
         return sorted((self.folder / "queue").glob("*")) if (self.folder / "queue").exists() else []
 
@@ -142,6 +152,7 @@ def log_dir(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", f"{Path(sys.prefix) / 'bin'}:{os.environ['PATH']}")
 
 
+@submits
 @pytest.mark.usefixtures("log_dir")
 @pytest.mark.parametrize("name", ["train", "report"])
 def test_a_submit_file_says_what_a_job_asks_for(name: str) -> None:
@@ -168,6 +179,7 @@ def test_a_submit_file_says_what_a_job_asks_for(name: str) -> None:
         assert re.fullmatch(r"\d{10}-12\.0", words["THESIS_RUN"])
 
 
+@submits
 @pytest.mark.usefixtures("log_dir")
 @pytest.mark.parametrize("name", ["train", "report"])
 def test_the_command_line_changes_what_a_job_asks_for(name: str) -> None:
@@ -181,18 +193,35 @@ def test_the_command_line_changes_what_a_job_asks_for(name: str) -> None:
     assert "request_gpus" not in commands(name, "gpus=0")
 
 
+@submits
 @pytest.mark.usefixtures("log_dir")
 def test_the_sweep_has_a_job_for_each_point_that_is_not_complete(cluster: Cluster) -> None:
     sweep = cluster.plan(*QUICK, "general.trainer.seed=1,2,3")
     cluster.ok("thesis-train", "--continue", sweep, "--job", "1")
     jobs = list(parse_submit(SUBMIT_FILES["sweep"], [f"sweep={sweep}", "at_once=2"], [], 3))
     arguments = [split_words(job["arguments"]) for job in jobs]
-    assert arguments == [["--continue", str(sweep), "--job", number] for number in ("0", "2")]
+    assert arguments == [
+        ["--continue", str(sweep), "--job", number, "trust=false"] for number in ("0", "2")
+    ]
     assert {job["max_materialize"] for job in jobs} == {"2"}
     assert {job["MY.ThesisSweep"] for job in jobs} == {f'"{sweep}"'}
     assert len({job["log"] for job in jobs}) == 2
     (job, *_) = parse_submit(SUBMIT_FILES["sweep"], [f"sweep={sweep}"], [], 3)
     assert "max_materialize" not in job
+    (job, *_) = parse_submit(SUBMIT_FILES["sweep"], [f"sweep={sweep}", "trust=true"], [], 3)
+    assert split_words(job["arguments"])[-1] == "trust=true"
+
+
+def test_a_sweep_has_one_spelling_by_which_its_jobs_are_known(cluster: Cluster) -> None:
+    sweep = cluster.plan(*QUICK)
+    link = cluster.folder / "link"
+    link.symlink_to(sweep)
+    for spelling in (f"{sweep}/", str(link), os.path.relpath(sweep, cluster.folder)):
+        done = cluster.run(HPC / "submit_queue.py", "--list", spelling)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert f"found {spelling}, but expected {sweep}" in done.stderr
+        assert cluster.ok(HPC / "submit_queue.py", "--dry-run", spelling).count(f"{sweep} ") == 1
+    assert cluster.ok(HPC / "submit_queue.py", "--list", str(sweep)) == "0\n"
 
 
 # ---- arguments
@@ -219,6 +248,7 @@ def test_the_stand_in_takes_arguments_apart_as_htcondor_does(text: str, words: l
     assert split_words(text) == words
 
 
+@submits
 @pytest.mark.usefixtures("log_dir")
 def test_awkward_arguments_reach_the_program_as_they_are(cluster: Cluster, tmp_path: Path) -> None:
     job = commands("train", append=f"arguments = {written_new(AWKWARD)}")
@@ -242,6 +272,7 @@ def test_awkward_arguments_reach_the_program_as_they_are(cluster: Cluster, tmp_p
     assert before[2] == "resume=auto"
 
 
+@submits
 def test_a_list_and_a_path_with_a_space_reach_the_config(cluster: Cluster) -> None:
     words = [*QUICK, "stop_signals=[SIGTERM, SIGUSR1]", "env.data_root=/a b"]
     cluster.ok(
@@ -308,6 +339,17 @@ def test_a_sweep_is_no_single_run(cluster: Cluster) -> None:
     assert not (cluster.folder / "outputs").exists()
 
 
+def test_an_experiment_that_is_a_sweep_is_no_single_run(cluster: Cluster) -> None:
+    """Its file says so, not a word of the command."""
+    environment = {"THESIS_COMMAND": "thesis-train", "THESIS_RUN": "1796000000-1.0"}
+    words = ["classifier/experiment=physics_baseline", "data.path=events.h5"]
+    done = cluster.run(HPC / "run.sh", *words, **environment)
+    assert done.returncode == 1
+    assert "this config is a sweep" in done.stderr
+    assert "plan the sweep by thesis-train --plan" in done.stderr
+    assert not list(cluster.folder.glob("outputs/*/*"))
+
+
 def test_a_job_has_its_caches_off_the_home_directory(cluster: Cluster, tmp_path: Path) -> None:
     program = tmp_path / "environment" / "bin" / "thesis-report"
     program.parent.mkdir(parents=True)
@@ -330,16 +372,24 @@ def test_a_job_has_its_caches_off_the_home_directory(cluster: Cluster, tmp_path:
 def test_the_key_of_wandb_reaches_a_job_and_is_not_printed(cluster: Cluster) -> None:
     copy = cluster.folder / "checkout" / "hpc" / "stoomboot"
     shutil.copytree(HPC, copy)
-    (copy / ".wandb_env").write_text("WANDB_API_KEY=secret\nEXTRA='of our group'\n")
+    key = copy / ".wandb_env"
+    key.write_text("WANDB_API_KEY=secret\nEXTRA='of our group'\n")
+    key.chmod(0o600)
     program = cluster.folder / "environment" / "bin" / "thesis-report"
     program.parent.mkdir(parents=True)
     program.write_text('#!/bin/sh\nprintf %s "$EXTRA"\ntest "$WANDB_API_KEY" = secret\n')
     program.chmod(0o755)
-    done = cluster.run(
-        copy / "run.sh", THESIS_COMMAND="thesis-report",
-        THESIS_ENVIRONMENT=str(program.parents[1]),
-    )  # fmt: skip
+    environment = {
+        "THESIS_COMMAND": "thesis-report",
+        "THESIS_ENVIRONMENT": str(program.parents[1]),
+    }
+    done = cluster.run(copy / "run.sh", **environment)
     assert (done.returncode, done.stdout, done.stderr) == (0, "of our group", "")
+    key.chmod(0o640)
+    done = cluster.run(copy / "run.sh", **environment)
+    assert (done.returncode, done.stdout) == (0, "of our group")
+    assert f"chmod 600 {key}" in done.stderr
+    assert "secret" not in done.stderr
     ignored = subprocess.run(
         ["git", "check-ignore", "hpc/stoomboot/.wandb_env", "hpc/stoomboot/.wandb_env.example"],
         cwd=ROOT, capture_output=True, text=True, check=False,
@@ -397,6 +447,7 @@ def _environment_beside(cluster: Cluster) -> str:
 # ---- jobs
 
 
+@submits
 def test_a_training_that_is_evicted_goes_on_to_the_same_numbers(cluster: Cluster) -> None:
     """HTCondor starts it again with the same arguments; the wrapper finds its run."""
     submit = ("condor_submit", SUBMIT_FILES["train"], "-append", f"arguments = {' '.join(LONG)}")
@@ -419,6 +470,7 @@ def test_a_training_that_is_evicted_goes_on_to_the_same_numbers(cluster: Cluster
     assert re.fullmatch(r"run_\d{8}-\d{6}_test_mlp_condor1\.0", run_dir.name)
 
 
+@submits
 def test_a_failure_ends_a_job_with_its_exit_code(cluster: Cluster) -> None:
     cluster.ok(
         "condor_submit", SUBMIT_FILES["train"], "-append", "arguments = loop=mlp_classifier",
@@ -429,6 +481,7 @@ def test_a_failure_ends_a_job_with_its_exit_code(cluster: Cluster) -> None:
     assert "data.path" in (cluster.folder / "logs" / "train.1.0.err").read_text()
 
 
+@submits
 def test_a_queue_runs_so_many_jobs_at_a_time(cluster: Cluster) -> None:
     sweep = cluster.plan(*QUICK, "general.trainer.seed=1,2,3")
     assert [point.state for point in sweep_progress(sweep)] == ["missing"] * 3
@@ -451,6 +504,7 @@ def test_a_queue_runs_so_many_jobs_at_a_time(cluster: Cluster) -> None:
     ]  # fmt: skip
 
 
+@submits
 def test_a_queue_that_was_removed_goes_on(cluster: Cluster) -> None:
     sweep = cluster.plan(*LONG, "general.trainer.seed=1,2")
     queue, first = HPC / "submit_queue.py", Path(sweep_progress(sweep)[0].point.run_dir)
@@ -472,6 +526,64 @@ def test_a_queue_that_was_removed_goes_on(cluster: Cluster) -> None:
     assert moments.count("on_train_end") == 1
 
 
+@submits
+def test_a_removed_job_that_still_saves_is_waited_for(cluster: Cluster) -> None:
+    sweep = cluster.plan(*LONG, "general.trainer.seed=1,2")
+    queue, first = HPC / "submit_queue.py", Path(sweep_progress(sweep)[0].point.run_dir)
+    cluster.ok(queue, sweep, "--at-once", "1")
+    wait_for((first / "last.pt").exists)
+    (holder,) = [job for job in cluster.jobs() if job["JobStatus"] == 2]
+    os.kill(holder["pid"], signal.SIGSTOP)  # it would be gone in no time
+    cluster.ok("condor_rm", "1")
+    again = cluster.run(queue, sweep, "--at-once", "1")
+    assert again.returncode == 1
+    assert "found 1 being removed; wait for them to save" in again.stderr
+    assert "queue   1 being removed" in cluster.ok(queue, sweep, "--status")
+    assert re.search(r"^1\.0 +X$", cluster.ok("condor_q"), re.MULTILINE)
+    os.kill(holder["pid"], signal.SIGCONT)
+    wait_for(lambda: len(cluster.history()) == 2)
+    assert "queue   no jobs" in cluster.ok(queue, sweep, "--status")
+
+
+@submits
+def test_a_list_that_has_no_job_in_the_queue_now_is_not_submitted_again(cluster: Cluster) -> None:
+    """HTCondor makes the first job, and each next one, only after a while."""
+    sweep = cluster.plan(*QUICK, "general.trainer.seed=1,2")
+    queue, pause = HPC / "submit_queue.py", cluster.folder / "pause"
+    pause.touch()
+    cluster.ok(queue, sweep, "--at-once", "1", CONDOR_PAUSED=str(pause))
+    assert cluster.ok("condor_q", "1").splitlines()[-1] == "Total for query: 0 jobs"
+    again = cluster.run(queue, sweep, "--at-once", "1")
+    assert again.returncode == 1
+    assert "found 1 list that makes its next job later; wait, or remove them by" in again.stderr
+    assert "queue   1 list" in cluster.ok(queue, sweep, "--status")
+    assert len(cluster.submitted()) == 1
+    pause.unlink()
+    wait_for(lambda: len(cluster.history()) == 4)
+    assert "all points" in cluster.ok(queue, sweep)
+    assert "queue   no jobs" in cluster.ok(queue, sweep, "--status")
+
+
+@submits
+def test_a_sweep_that_needs_trust_gets_it_from_the_command_line(cluster: Cluster) -> None:
+    sweep = cluster.plan(*QUICK, "+hydra.job.env_set.MARK=mine", "trust=true")
+    cluster.ok(HPC / "submit_queue.py", sweep, "trust=true", CONDOR_WAIT="1")
+    assert cluster.history() == [["start", "0"], ["end", "0", "0"]]
+
+
+def test_a_plan_says_how_it_is_submitted(cluster: Cluster) -> None:
+    done = cluster.run("thesis-train", "--plan", "env=stoomboot", *QUICK, "data.n_samples=200,300")
+    assert re.search(r"run all +hpc/stoomboot/submit_queue\.py outputs/multi", done.stdout)
+    assert "checking 2 points" in done.stderr
+
+
+def test_without_a_session_the_queue_says_so(cluster: Cluster) -> None:
+    """Where the machine has a Python of its own."""
+    done = cluster.run(sys.executable, "-S", HPC / "submit_queue.py", ".", PYTHONPATH="")
+    assert done.returncode == 1
+    assert done.stderr == "this shell has no session: source hpc/stoomboot/init_session.sh\n"
+
+
 def test_a_queue_that_was_killed_before_it_submitted_has_changed_nothing(cluster: Cluster) -> None:
     sweep = cluster.plan(*QUICK, "general.trainer.seed=1,2")
     slow = cluster.folder / "slow"
@@ -488,6 +600,7 @@ def test_a_queue_that_was_killed_before_it_submitted_has_changed_nothing(cluster
     assert "2 jobs: 0, 1" in said
 
 
+@submits
 def test_a_sweep_of_toy_events_is_not_submitted_by_accident(cluster: Cluster) -> None:
     cluster.ok("thesis-train", "--plan", *QUICK, "general.trainer.seed=1,2")
     (sweep,) = (cluster.folder / "outputs" / "multiruns").iterdir()
@@ -508,6 +621,7 @@ def test_a_queue_wants_a_planned_sweep(cluster: Cluster, words: list[str], messa
     assert message in done.stderr
 
 
+@submits
 def test_a_submission_without_a_session_is_refused(cluster: Cluster) -> None:
     """Jobs whose words could be written nowhere would only be held."""
     site = {k: v for k, v in cluster.environment.items() if k != "THESIS_LOG_DIR"}
@@ -516,6 +630,7 @@ def test_a_submission_without_a_session_is_refused(cluster: Cluster) -> None:
     assert "UNDEFINED" in done.stderr
 
 
+@submits
 def test_a_report_is_a_job(cluster: Cluster) -> None:
     sweep = cluster.plan(*QUICK)
     cluster.ok("condor_submit", SUBMIT_FILES["sweep"], f"sweep={sweep}", CONDOR_WAIT="1")

@@ -17,6 +17,10 @@ export TRITON_CACHE_DIR="$TMPDIR/triton"
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 
 if [[ -f "$here/.wandb_env" ]]; then
+    if [[ -n "$(find "$here/.wandb_env" -perm /044)" ]]; then
+        echo "others can read the key of W&B in $here/.wandb_env;" \
+            "run: chmod 600 $here/.wandb_env" >&2
+    fi
     set -a
     # shellcheck source=/dev/null
     source "$here/.wandb_env"

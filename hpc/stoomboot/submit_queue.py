@@ -20,15 +20,28 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from thesis_facts import sweep_progress
-from thesis_facts.errors import RunError, ThesisError
-from thesis_facts.events import COMPLETE
-from thesis_facts.sweeps import read_plan
+try:
+    from thesis_facts import sweep_progress
+    from thesis_facts.errors import RunError, ThesisError
+    from thesis_facts.events import COMPLETE
+    from thesis_facts.sweeps import read_plan
+except ImportError:  # the Python of the machine
+    sys.exit("this shell has no session: source hpc/stoomboot/init_session.sh")
 
 SUBMIT_FILE = Path(__file__).resolve().with_name("sweep.sub")
 
+BEING_REMOVED = "being removed"  # a training that runs is given time to save
 # What HTCondor's numbers for the state of a job mean.
-JOB_STATES = {"1": "idle", "2": "running", "5": "held", "7": "suspended"}
+JOB_STATES = {
+    "1": "idle",
+    "2": "running",
+    "3": BEING_REMOVED,
+    "4": "completed",
+    "5": "held",
+    "6": "transferring output",
+    "7": "suspended",
+}
+BETWEEN_JOBS = "list that makes its next job later"
 
 
 def main() -> int:
@@ -37,6 +50,13 @@ def main() -> int:
     try:
         sweep = _planned(options.sweep)
         if options.list:
+            if options.sweep != sweep:  # by it the jobs of a sweep are known
+                raise RunError(
+                    "a sweep is submitted by its full path",
+                    key="sweep",
+                    found=options.sweep,
+                    expected=sweep,
+                )
             for job in unfinished(sweep):
                 print(job)
         elif options.status:
@@ -60,12 +80,15 @@ def unfinished(sweep: str) -> list[int]:
 def in_queue(sweep: str) -> list[tuple[str, str]]:
     """Cluster and state of each job of a sweep that HTCondor has now.
 
-    Those that it keeps back are not among them, but as long as there are some, others are.
+    Jobs that it keeps back are not among them. Where it has none, since the next is not made yet,
+    their list stands for them.
     """
-    constraint = f'ThesisSweep == "{sweep}"'
-    answer = _run(["condor_q", "-constraint", constraint, "-af", "ClusterId", "JobStatus"])
-    pairs = [line.split() for line in answer.splitlines()]
-    return [(cluster, JOB_STATES.get(number, number)) for cluster, number in pairs]
+    which = ["-constraint", f'ThesisSweep == "{sweep}"', "-af", "ClusterId"]
+    lists = _run(["condor_q", "-factory", *which]).split()  # first: jobs are made of them
+    pairs = [line.split() for line in _run(["condor_q", *which, "JobStatus"]).splitlines()]
+    jobs = [(cluster, JOB_STATES.get(number, number)) for cluster, number in pairs]
+    without = set(lists) - {cluster for cluster, _ in jobs}
+    return jobs + [(cluster, BETWEEN_JOBS) for cluster in sorted(without)]
 
 
 def submit(sweep: str, at_once: int | None, words: list[str], dry_run: bool) -> None:
@@ -76,10 +99,14 @@ def submit(sweep: str, at_once: int | None, words: list[str], dry_run: bool) -> 
         return
     queued = in_queue(sweep)
     if queued:
+        states = [state for _, state in queued]
+        clusters = " ".join(sorted({cluster for cluster, _ in queued}))
         raise RunError(
             f"{sweep} is in the queue already",
-            found=_counts(state for _, state in queued),
-            do=f"wait, or remove them by condor_rm {' '.join(sorted({c for c, _ in queued}))}",
+            found=_counts(states),
+            do="wait for them to save"
+            if set(states) == {BEING_REMOVED}
+            else f"wait, or remove them by condor_rm {clusters}",
         )
     throttle = [] if at_once is None else [f"at_once={at_once}"]
     command = ["condor_submit", *words, *throttle, f"sweep={sweep}", str(SUBMIT_FILE)]

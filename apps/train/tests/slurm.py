@@ -14,7 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-PROGRAMS = ("munged", "mungekey", "slurmctld", "slurmd", "sbatch", "srun", "scontrol", "squeue")
+PROGRAMS = (
+    *("munged", "mungekey", "slurmctld", "slurmd"),
+    *("sbatch", "scancel", "scontrol", "sinfo", "squeue", "srun"),
+)
 
 _CONFIG = """\
 ClusterName=test
@@ -77,7 +80,13 @@ class Slurm:
 
     def stop(self) -> None:
         """End all jobs and daemons."""
-        self.say("scancel", "--user=root", "--full", "--signal=KILL")
+        try:
+            self.say("scancel", "--user=root", "--full", "--signal=KILL")
+        finally:
+            self.end_daemons()
+
+    def end_daemons(self) -> None:
+        """End what was started, whatever of it runs."""
         for daemon in reversed(self.daemons):
             daemon.terminate()
             try:
@@ -109,8 +118,10 @@ def start_slurm(folder: Path, cpus: int = 2) -> Slurm:
     slurm = Slurm(folder)
     try:
         _start_daemons(slurm)
-    except NoSlurmError:
-        slurm.stop()
+    except BaseException as error:
+        slurm.end_daemons()  # no job was submitted
+        if isinstance(error, (OSError, subprocess.SubprocessError)):
+            raise NoSlurmError(str(error)) from error
         raise
     return slurm
 

@@ -1,5 +1,6 @@
 """Every key of `configs/` is known to a class that reads it, and every field has its key."""
 
+import subprocess
 from typing import Any
 
 import pytest
@@ -150,6 +151,13 @@ def test_stoomboot_means_real_events(monkeypatch):
     config = compose(["env=stoomboot"])
     assert config.data.synthetic is None
     assert config.env.output_root == "/data/atlas/users/someone/outputs"
+
+
+def test_stoomboot_needs_no_user_in_the_environment(monkeypatch):
+    monkeypatch.delenv("USER", raising=False)
+    config = compose(["env=stoomboot"])
+    name = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
+    assert config.env.data_root == f"/data/atlas/users/{name}/datasets"
 
 
 def test_retired_keys_are_named(capsys):

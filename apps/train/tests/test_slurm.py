@@ -86,6 +86,30 @@ def numbers(run_dir: Path) -> pd.DataFrame:
     return table.drop(columns=["epoch_time_s", "throughput", "max_memory_mib"])
 
 
+@pytest.mark.usefixtures("cluster")  # one that starts: else it would be missing for other reasons
+@pytest.mark.parametrize("program", ["mungekey", "slurmctld"])
+def test_a_slurm_that_does_not_start_is_none_and_leaves_nothing(program, tmp_path, monkeypatch):
+    broken = tmp_path / "bin" / program
+    broken.parent.mkdir()
+    broken.write_text("#!/bin/sh\nexit 3\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{broken.parent}:{os.environ['PATH']}")
+    started = []
+    popen = subprocess.Popen
+
+    def start_and_note(*args, **kwargs):
+        started.append(popen(*args, **kwargs))
+        return started[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", start_and_note)
+    folder = tmp_path / "slurm"
+    folder.mkdir()
+    with pytest.raises(NoSlurmError):
+        start_slurm(folder)
+    assert started
+    assert all(process.poll() is not None for process in started)
+
+
 def test_a_sweep_runs_in_the_queue_and_its_jobs_come_back_when_their_time_is_up(slurm, tmp_path):
     alone = tmp_path / "alone"
     alone.mkdir()

@@ -1,6 +1,7 @@
 """`thesis-train` under torchrun: several processes, one run."""
 
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -86,6 +87,51 @@ def test_a_signal_to_torchrun_saves_and_the_run_goes_on(tmp_path):
     _, stderr = process.communicate(timeout=240)
     assert process.returncode == 0, stderr
     assert load_runs(run_dirs=str(run_dir)).runs["status"].tolist() == ["complete"]
+
+
+SLOW_VALIDATION = """
+import pathlib, time
+from thesis_loops.engine import fit
+from thesis_train.cli import main
+validate = fit._Fit._validate
+def slowly(self):
+    pathlib.Path("validates").touch()
+    time.sleep(8)
+    return validate(self)
+fit._Fit._validate = slowly
+main()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("patience", ["1", "of the guide"])
+def test_torchrun_waits_for_a_validation_as_long_as_the_guide_says(patience, tmp_path):
+    page = (Path(__file__).parents[3] / "docs" / "several_processes.md").read_text()
+    exports = re.findall(r"^ *export (TORCH_ELASTIC\w+)=(\d+)", page, re.MULTILINE)
+    assert len(exports) == 2, "one for the shell, one for the file of Slurm"
+    (variable, seconds), *_ = exports
+    (signal_before,) = re.findall(r"--signal=B:USR1@(\d+)", page)
+    assert {int(value) for _, value in exports} == {int(seconds)}
+    assert int(seconds) < int(signal_before)
+    process = subprocess.Popen(
+        [*TORCHRUN, sys.executable, "-c", SLOW_VALIDATION, *QUICK, f"run_dir={tmp_path / 'mine'}"],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "OMP_NUM_THREADS": "1",
+            variable: patience if patience == "1" else seconds,
+        },
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "validates").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    _, stderr = process.communicate(timeout=120)
+    is_saved = "the run is saved and can be resumed" in stderr
+    assert (is_saved, (tmp_path / "mine" / "last.pt").exists()) == (patience != "1",) * 2
 
 
 @pytest.fixture

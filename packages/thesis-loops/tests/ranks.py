@@ -24,9 +24,14 @@ except Interrupted as stop:
 
 
 def start_ranks(
-    configs: list[dict[str, Any]], of_rank_one: list[dict[str, Any]] | None = None
+    configs: list[dict[str, Any]],
+    of_rank_one: list[dict[str, Any]] | None = None,
+    code: str = CODE,
 ) -> list[subprocess.Popen[str]]:
-    """Two processes, each of which trains one config after the other; rank 1 may have its own."""
+    """Two processes, each of which trains one config after the other; rank 1 may have its own.
+
+    Or does something else with them, which is `code`.
+    """
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
@@ -39,7 +44,7 @@ def start_ranks(
     }
     return [
         subprocess.Popen(
-            [sys.executable, "-c", CODE, json.dumps(given)],
+            [sys.executable, "-c", code, json.dumps(given)],
             env=shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

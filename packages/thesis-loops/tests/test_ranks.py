@@ -86,6 +86,46 @@ def test_two_ranks_share_one_codebook(config, tmp_path):
     assert "no event for some rank" in said[0]
 
 
+FAILS = """
+import json, sys, threading
+from thesis_loops.engine import distributed
+from thesis_loops.engine.ranks import rank
+
+class WantsTwo(Exception):
+    def __init__(self, key, found):
+        super().__init__(f"{key} is {found}")
+
+class Locked(Exception):
+    def __init__(self, message):
+        super().__init__(message)
+        self.lock = threading.Lock()
+
+def fail(kind, on):
+    if rank() == on:
+        raise {"two": lambda: WantsTwo("lr", -1), "lock": lambda: Locked("it is locked"),
+               "plain": lambda: ValueError("plainly wrong")}[kind]()
+
+for kind, on in json.loads(sys.argv[1]):
+    try:
+        distributed.together(lambda: fail(kind, on))
+    except (Exception, SystemExit) as error:
+        print(json.dumps([type(error).__name__, str(error)]), flush=True)
+"""
+
+
+def test_rank_zero_says_what_failed_on_another_whatever_its_class():
+    cases = [["plain", 1], ["two", 1], ["lock", 1], ["two", 0], ["lock", 0]]
+    of_rank_zero, of_rank_one = results_of(start_ranks(cases, code=FAILS))
+    assert of_rank_zero == [
+        ["ValueError", "plainly wrong"],
+        ["RuntimeError", "WantsTwo: lr is -1"],  # pickle can make neither of these again
+        ["RuntimeError", "Locked: it is locked"],
+        ["WantsTwo", "lr is -1"],
+        ["Locked", "it is locked"],
+    ]
+    assert of_rank_one == [["FailedElsewhere", "1"]] * len(cases)
+
+
 @pytest.fixture
 def many_epochs(config, streamed):
     """`many_epochs(kind, run_dir)`: a run that lasts for seconds."""

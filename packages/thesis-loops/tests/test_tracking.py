@@ -11,7 +11,15 @@ import pytest
 from thesis_facts.discovery import write_pointer
 from thesis_facts.writers import append_jsonl_event, write_json
 from thesis_loops.tracking import content
-from thesis_loops.tracking.failures import MirrorError, NotReachedError, failure_of
+from thesis_loops.tracking.failures import (
+    DeletedError,
+    KeyRefusedError,
+    MirrorError,
+    NotReachedError,
+    ProjectRefusedError,
+    failure_of,
+    failure_told,
+)
 from thesis_loops.tracking.keys import find_api_key
 
 KEY = "a" * 40
@@ -60,7 +68,9 @@ def test_no_key_of_the_config_is_lost(trained):
     assert keys["trainer/lr"] == keys["axes/lr"] == 1e-3
     assert keys["data/kind"] == "events"
     assert keys["meta.model_family"] == "mlp"
-    assert {"meta.run_id", "meta.git_commit", "meta.versions.torch"} <= keys.keys()
+    events = (trained / "facts" / "events.jsonl").read_text().splitlines()
+    assert keys["meta.run_id"] == json.loads(events[-1])["meta"]["run_id"]
+    assert {"meta.git_commit", "meta.versions.torch"} <= keys.keys()
 
 
 @pytest.mark.parametrize("loop", ["ae", "test_mlp", "bdt_classifier"])
@@ -212,6 +222,42 @@ def test_no_failure_shows_the_key(monkeypatch):
     assert KEY not in str(failure)
     assert not isinstance(failure, NotReachedError)
     assert isinstance(failure, MirrorError)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("dial tcp 1.2.3.4:443: connect: connection refused", NotReachedError),
+        ("dial tcp 1.2.3.4:443: connect: permission denied", NotReachedError),
+        ("dial tcp: lookup api.wandb.ai: no such host", NotReachedError),
+        ("giving up after 3 attempt(s) while retrying: HTTP 502: not found", NotReachedError),
+        ("giving up after 3 attempt(s)", NotReachedError),
+        ("returned error 429: slow down", NotReachedError),
+        ("returned error 401: {}", KeyRefusedError),
+        ("returned error 403: {}", ProjectRefusedError),
+        ("HTTP 404: upstream timed out", ProjectRefusedError),
+        ("permission denied", ProjectRefusedError),
+        ("run a was previously created and deleted; giving up after 3 attempt(s)", DeletedError),
+        ("whatever else it says", MirrorError),
+    ],
+)
+def test_what_the_server_says_is_told_apart(text, kind):
+    failure = failure_told(f"{text} {KEY}", KEY)
+    assert type(failure) is kind
+    assert KEY not in str(failure)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (TimeoutError("60 s"), NotReachedError),
+        (ConnectionResetError(104, "Connection reset by peer"), NotReachedError),
+        (PermissionError(13, "Permission denied", "wandb"), MirrorError),
+        (FileNotFoundError("not found"), MirrorError),
+    ],
+)
+def test_a_fault_of_this_machine_is_no_refusal(error, kind):
+    assert type(failure_of(error)) is kind
 
 
 def test_neither_torch_nor_the_library_is_loaded_before_it_is_needed():

@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -68,9 +69,14 @@ def mirrors(monkeypatch):
 
     class Recorded(subprocess.Popen):
         def __init__(self, *arguments, **keywords):
+            self.waited_s = []
             super().__init__(*arguments, **keywords)
             if "thesis_loops.tracking" in arguments[0]:
                 started.append(self)
+
+        def wait(self, timeout=None):
+            self.waited_s.append(timeout)
+            return super().wait(timeout)
 
     monkeypatch.setattr(live.subprocess, "Popen", Recorded)
     yield started
@@ -146,7 +152,7 @@ def test_no_server_changes_a_run_or_its_end(
 def test_once_w_and_b_did_not_answer_the_end_does_not_wait_for_it(
     train, mirrored, server, run_dir, mirrors, monkeypatch, caplog
 ):
-    """With a patience of a minute: the mirror has said that it waits itself."""
+    """The mirror has said that it waits itself."""
 
     def stand_still_and_wait():
         os.kill(mirrors[0].pid, signal.SIGSTOP)
@@ -154,6 +160,7 @@ def test_once_w_and_b_did_not_answer_the_end_does_not_wait_for_it(
 
     monkeypatch.setattr(fit_module, "seed_step", at_step(0, 0, stand_still_and_wait))
     train(mirrored())
+    assert mirrors[0].waited_s[0] == 0
     assert mirrors[0].poll() is None
     assert "(no answer)" in caplog.text
 
@@ -203,6 +210,7 @@ def test_a_mirror_that_is_killed_costs_one_line(
     warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert len(warnings) == 1
     assert "its process died" in warnings[0]
+    assert "when it is over, send it" in warnings[0]
     wandb = pytest.importorskip("wandb")
     try:
         mirror_run(run_dir, live.WandbSettings(**WANDB))
@@ -218,6 +226,54 @@ def test_offline_a_run_waits_in_its_directory(train, mirrored, server, run_dir, 
     assert [row["_step"] for row in run.history] == [0, 1, 2, 3]
     assert (run.exit_code, server.asked) == (0, [])
     assert f"thesis-wandb sync {run_dir}" in caplog.text
+
+
+def test_offline_what_is_not_written_yet_is_sent_once_it_is(
+    train, mirrored, server, run_dir, mirrors, monkeypatch, caplog
+):
+    monkeypatch.setattr(live, "PATIENCE_S", 0)
+    train(mirrored(logging__wandb=WANDB | {"mode": "offline"}))
+    (warning,) = [record.getMessage() for record in caplog.records]
+    assert f"thesis-wandb sync {run_dir}" in warning
+
+
+def test_the_mirror_yields_to_the_training_and_is_not_reached_by_what_stops_it(
+    train, mirrored, run_dir, mirrors, monkeypatch
+):
+    """Nice counts within a session alone where Linux groups processes by sessions."""
+    seen = []
+
+    def look():
+        pid = mirrors[0].pid
+        while read_state(run_dir) is None and mirrors[0].poll() is None:
+            time.sleep(0.05)
+        seen.append((os.getpriority(os.PRIO_PROCESS, pid), os.getsid(pid) == os.getsid(0)))
+        seen.append((os.getpgid(pid) == os.getpgid(0), os.getpgid(pid) == pid))
+
+    monkeypatch.setattr(fit_module, "seed_step", at_step(0, 0, look))
+    train(mirrored(logging__wandb=WANDB | {"mode": "offline"}))
+    assert seen == [(19, True), (False, True)]
+
+
+def test_a_training_that_uses_the_library_itself_is_mirrored_apart(
+    train, mirrored, server, mirrors, monkeypatch
+):
+    for name, value in {"SERVICE": "3-1-unix-/none", "RUN_ID": "other", "RESUME": "must"}.items():
+        monkeypatch.setenv(f"WANDB_{name}", value)
+    train(mirrored())
+    assert {name: run.state for name, run in server.runs.items()} == {"run": "finished"}
+
+
+def test_without_a_folder_a_line_says_how_to_send_it_later(
+    train, mirrored, run_dir, mirrors, caplog
+):
+    run_dir.mkdir(parents=True)
+    (run_dir / "wandb").write_text("a file")
+    results = train(mirrored())
+    assert results["best_epoch"] >= 0
+    (warning,) = [record.getMessage() for record in caplog.records]
+    assert f"when it is over, send it with: thesis-wandb migrate {run_dir}" in warning
+    assert mirrors == []
 
 
 def test_disabled_by_the_environment_nothing_is_started(

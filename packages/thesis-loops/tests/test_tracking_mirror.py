@@ -4,6 +4,8 @@ import fcntl
 import json
 import os
 import shutil
+import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,12 @@ from thesis_facts.locks import run_lock
 from thesis_facts.writers import append_jsonl_event, write_json
 from thesis_loops.logging_config import WandbSettings
 from thesis_loops.tracking import content, library
-from thesis_loops.tracking.failures import MirrorError, NotReachedError
+from thesis_loops.tracking.failures import (
+    KeyRefusedError,
+    MirrorError,
+    NotReachedError,
+    ProjectRefusedError,
+)
 from thesis_loops.tracking.mirror import mirror_run
 from thesis_loops.tracking.trainer import ENDED, Trainer
 from wandb_files import read_offline
@@ -122,12 +129,60 @@ def test_what_a_run_adds_later_joins_what_w_and_b_has(server, run_dir, once_trai
     assert (run.state, run.steps, run.summary["status"]) == ("finished", [0, 1, 2, 3], "complete")
 
 
-def test_a_crash_is_a_failed_run(server, run_dir):
+def with_ids(run_dir: Path, new_id: Callable[[], str]) -> None:
+    """Give each event of a run another run_id."""
+    path = run_dir / "facts" / "events.jsonl"
+    events = [json.loads(line) for line in path.read_text().splitlines()]
+    for event in events:
+        event["meta"]["run_id"] = new_id()
+    path.write_text("".join(json.dumps(event) + "\n" for event in events))
+
+
+def test_another_run_of_the_same_name_is_not_mixed_with_the_first(server, run_dir, tmp_path):
+    mirror_run(run_dir, settings())
+    run = server.runs[run_dir.name]
+    before = (run.history.copy(), run.values, run.state, run.tags)
+    summary = run.summary["status"], run.summary["best/val_loss"]
+    with_ids(run_dir, lambda: "another")
+    with pytest.raises(MirrorError, match=f"another run of this name.*{run_dir.name}.*project"):
+        mirror_run(run_dir, settings(tags=["mine"]))
+    assert (run.history, run.values, run.state, run.tags) == before
+    assert (run.summary["status"], run.summary["best/val_loss"]) == summary
+    assert not list(run_dir.glob("wandb/run-*"))
+    other = run_dir.rename(tmp_path / "run_2")
+    assert mirror_run(other, settings()).n_rows == 4
+
+
+def test_a_run_that_had_no_rows_yet_may_begin_anew(server, run_dir, once_trained):
+    first_epochs(run_dir, 0)
+    mirror_run(run_dir, settings())
+    shutil.rmtree(run_dir / "facts")
+    shutil.copytree(once_trained / "facts", run_dir / "facts")
+    with_ids(run_dir, lambda: "another")
+    assert mirror_run(run_dir, settings()).n_rows == 4
+    assert server.runs[run_dir.name].values == content.curated_config(run_dir)
+
+
+def test_a_run_of_an_older_system_has_another_id_in_each_event(server, run_dir):
+    for _ in range(2):
+        with_ids(run_dir, lambda: str(uuid.uuid4()))
+        mirror_run(run_dir, settings())
+    run = server.runs[run_dir.name]
+    assert (run.steps, run.state) == ([0, 1, 2, 3], "finished")
+    assert "meta.run_id" not in run.values
+
+
+def test_a_crash_is_a_failed_run_until_it_is_gone_on_with(server, run_dir, once_trained):
     first_epochs(run_dir, 1)
     append_jsonl_event(run_dir, {"moment": "on_exception", "error": "ValueError: no such file"})
     mirror_run(run_dir, settings())
     run = server.runs[run_dir.name]
     assert (run.state, run.summary["error"]) == ("failed", "ValueError: no such file")
+    shutil.rmtree(run_dir / "facts")
+    shutil.copytree(once_trained / "facts", run_dir / "facts")
+    mirror_run(run_dir, settings())
+    assert (run.state, run.steps) == ("finished", [0, 1, 2, 3])
+    assert "error" not in run.summary
 
 
 def test_every_key_of_the_config_has_an_effect(server, run_dir, tmp_path):
@@ -201,10 +256,10 @@ def test_the_mode_of_the_environment_wins(server, run_dir, monkeypatch):
 @pytest.mark.parametrize(
     ("status", "kind", "said"),
     [
-        (401, MirrorError, "refuses the key"),
-        (403, MirrorError, "refuses the project"),
-        (429, NotReachedError, "does not answer"),
-        (500, NotReachedError, "does not answer"),
+        (401, KeyRefusedError, "refuses the key"),
+        (403, ProjectRefusedError, "no such project"),
+        (429, NotReachedError, "answers with an error"),
+        (500, NotReachedError, "answers with an error"),
         (SILENT, NotReachedError, "does not answer"),
     ],
 )
@@ -221,17 +276,39 @@ def test_a_server_that_does_not_help_is_one_sentence(
     assert mirror_run(run_dir, settings()).n_rows == 4
 
 
+@pytest.mark.parametrize(
+    ("status", "message", "kind"),
+    [
+        (403, "permission denied", ProjectRefusedError),
+        (404, "entity wrong not found during upsertBucket", ProjectRefusedError),
+        (200, "permission denied", ProjectRefusedError),
+        (401, "user is not logged in", KeyRefusedError),
+        (400, "personal entities are disabled", MirrorError),
+        (200, "name is too long", MirrorError),
+    ],
+)
+def test_a_refusal_of_the_run_alone_is_no_server_that_is_down(
+    server, run_dir, status, message, kind
+):
+    server.refusing["UpsertBucket"] = (status, message)
+    with pytest.raises(MirrorError, match=message) as caught:
+        mirror_run(run_dir, settings())
+    assert type(caught.value) is kind
+
+
 def test_a_server_that_comes_back_while_the_run_trains_gets_all_of_it(server, run_dir, monkeypatch):
     monkeypatch.setattr(library, "INIT_TIMEOUT_S", 1.0)
     monkeypatch.setattr("thesis_loops.tracking.mirror._RETRY_S", 0.1)
     server.mode = 500
     states, (reading, writing) = [], os.pipe()
+    pieces = []
 
     def follow(state) -> None:
         states.append(state.state)
         if state.state == "waiting":
-            assert "does not answer" in state.reason
-            server.mode = NORMAL
+            pieces.append(len(list(run_dir.glob("wandb/run-*"))))
+            if len(pieces) == 3:
+                server.mode = NORMAL
         else:  # now the training ends
             os.write(writing, ENDED)
 
@@ -240,7 +317,9 @@ def test_a_server_that_comes_back_while_the_run_trains_gets_all_of_it(server, ru
     finally:
         os.close(reading)
         os.close(writing)
-    assert states == ["waiting", "sending"]
+    assert states == ["waiting", "waiting", "waiting", "sending"]
+    assert max(pieces) <= 1
+    assert not list(run_dir.glob("wandb/run-*"))
     assert (outcome.n_rows, server.runs[run_dir.name].state) == (4, "finished")
 
 
@@ -276,3 +355,45 @@ def test_a_run_that_is_going_on_or_being_sent_is_left_alone(server, run_dir):
         with pytest.raises(MirrorError, match="another process mirrors"):
             mirror_run(run_dir, settings())
     assert server.asked == []
+
+
+class Training(Trainer):
+    """One that has news whenever it is asked, so many times, and then is over."""
+
+    def __init__(self, n_news: int) -> None:
+        super().__init__(-1)
+        self.n_left = n_news
+
+    def wait(self, timeout_s: float | None = None) -> None:
+        self.n_left -= 1
+        self.is_over = self.n_left <= 0
+
+
+def test_facts_are_not_read_again_at_each_news(server, run_dir, monkeypatch):
+    read, epoch_rows = [], content.epoch_rows
+    monkeypatch.setattr("thesis_loops.tracking.mirror._PAUSE_S", 600.0)
+    monkeypatch.setattr(content, "epoch_rows", lambda path: read.append(1) or epoch_rows(path))
+    mirror_run(run_dir, settings(mode="offline"))
+    n_once = len(read)
+    mirror_run(run_dir, settings(mode="offline"), Training(20))
+    assert len(read) == 2 * n_once + 1
+
+
+def test_a_mirror_that_holds_on_to_a_run_is_not_waited_for_for_ever(server, run_dir, monkeypatch):
+    monkeypatch.setattr(library, "FINISH_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("thesis_loops.tracking.lock._AGAIN_S", 0.05)
+    (run_dir / "wandb").mkdir()
+    training = Training(5)
+    with open(run_dir / "wandb" / ".lock", "w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(MirrorError, match="another process mirrors"):
+            mirror_run(run_dir, settings(), training)
+    assert training.is_over
+    assert server.asked == []
+
+
+def test_files_may_lie_in_the_home_of_the_user(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("WANDB_DIR", "~/from_environment")
+    assert library.files_dir("run", settings(dir="~/wb")) == tmp_path / "wb"
+    assert library.files_dir("run", settings()) == tmp_path / "from_environment"

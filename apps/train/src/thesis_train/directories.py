@@ -1,5 +1,7 @@
 """Where runs and sweeps go: names with a time stamp, each reserved by making it."""
 
+import os
+import pwd
 import re
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -15,7 +17,11 @@ _reserved: list[Path] = []  # by this process
 
 
 def register_resolvers() -> None:
-    """Make `configs/hydra` able to name directories; a config asks once and keeps the answer."""
+    """Make `configs/hydra` able to name directories; a config asks once and keeps the answer.
+
+    `configs/env` asks for `USER`, which a service or a container may have left out.
+    """
+    os.environ.setdefault("USER", _user())
     resolvers = {
         "run_directory": run_directory,
         "sweep_directory": sweep_directory,
@@ -94,6 +100,13 @@ def _said_plainly(key: str) -> Generator[None]:
         yield
     except OSError as error:
         raise SystemExit(f"{key}: can't make {error.filename}: {error.strerror}") from error
+
+
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container may know no name
+        return str(os.getuid())
 
 
 def _stamp() -> str:

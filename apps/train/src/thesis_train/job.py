@@ -122,10 +122,11 @@ def check_own_directory(cfg: DictConfig) -> None:
     for key in ("run_dir", "resume"):
         if cfg.get(key) is not None:
             raise ConfigError(
-                "each job of a sweep has a directory of its own",
+                "this config is a sweep, and each job of a sweep has a directory of its own",
                 key=key,
                 found=cfg[key],
-                do="leave it out, or go on with a sweep by thesis-train --continue SWEEP_DIR",
+                do="leave it out, or plan the sweep by thesis-train --plan … and go on with it by "
+                "thesis-train --continue SWEEP_DIR",
             )
 
 

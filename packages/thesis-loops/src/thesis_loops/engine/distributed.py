@@ -11,6 +11,7 @@ nothing of ranks, a rank may have no event of a short batch, and a loop may have
 """
 
 import atexit
+import pickle
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -97,10 +98,22 @@ def fail_together(error: Exception | None, failed: int | None = None) -> None:
     (failed,) = highest(error is not None) if failed is None else (failed,)
     if not failed:
         return
-    errors = [found for found in gather(error) if found is not None]
-    if rank() == 0:
-        raise errors[0]
-    raise FailedElsewhere(1)
+    travels = _able_to_travel(error) if error is not None and rank() else None
+    errors = [found for found in gather(travels) if found is not None]
+    if rank():
+        raise FailedElsewhere(1)
+    raise errors[0] if error is None else error
+
+
+def _able_to_travel(error: Exception) -> Exception:
+    """The error, or only what it says where another process could not make it again."""
+    try:
+        copy = pickle.loads(pickle.dumps(error))
+    except Exception:  # noqa: BLE001 - whatever its class does
+        copy = None
+    if type(copy) is type(error) and str(copy) == str(error):
+        return error
+    return RuntimeError(f"{type(error).__name__}: {error}")
 
 
 def together(make: Callable[[], T]) -> T:

@@ -13,7 +13,7 @@ from thesis_loops.tracking.mirror import mirror_run
 from thesis_loops.tracking.state import MirrorState, write_state
 from thesis_loops.tracking.trainer import Trainer
 
-_NICE = 10  # training comes first
+_NICE = 19  # training comes first
 
 
 def main(run_dir: str, settings: str) -> int:

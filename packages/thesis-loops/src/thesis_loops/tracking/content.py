@@ -25,6 +25,8 @@ from thesis_facts.scalars import is_number
 
 RUNNING = "running"  # beside complete, crashed and incomplete
 NEEDS_REVIEW = "needs_review"
+RUN_ID = "meta.run_id"
+"""Key of the config that tells runs of the same name apart."""
 
 Row = dict[str, Any]
 
@@ -94,6 +96,8 @@ def curated_config(run_dir: StrPath) -> dict[str, Any]:
         if not (name == "model" and key.startswith("trainer."))  # phase1 holds both
     }
     known = {name: value for name, value in meta.items() if value is not None}
+    if not _has_one_id(run_dir):
+        known.pop("run_id", None)
     of_meta = flatten({**known, **_or_empty(read_meta, run_dir)})
     return keys | {f"meta.{key}": value for key, value in of_meta}
 
@@ -148,6 +152,13 @@ def final_row(run_dir: StrPath) -> tuple[int, Row] | None:
     }
     n_epochs = max((step + 1 for step, _ in epoch_rows(run_dir)), default=0)
     return n_epochs, numbers | {"epoch": events[-1]["epoch"]}
+
+
+def rows_of(run_dir: StrPath, log_freq: int = 1) -> list[tuple[int, Row]]:
+    """All rows that W&B gets of a run that is over: each epoch so often, the last, the test."""
+    epochs, final = epoch_rows(run_dir), final_row(run_dir)
+    kept = [row for row in epochs if row[0] % log_freq == 0 or row is epochs[-1]]
+    return kept if final is None else [*kept, final]
 
 
 def run_status(run_dir: StrPath) -> str:
@@ -249,6 +260,12 @@ def _numbers_in(section: Any, prefix: str) -> Iterator[tuple[str, float]]:
 def _is_pointer_to(path: Path, pointer: Path) -> bool:
     content = _or_none(read_object, pointer) or {}
     return path == Path(pointer.parents[1], str(content.get("run_dir"))).resolve()
+
+
+def _has_one_id(run_dir: StrPath) -> bool:
+    """Older systems wrote another one into each event, which says nothing."""
+    metas = [event.get("meta") or {} for event in _or_none(read_events, run_dir) or []]
+    return len({meta["run_id"] for meta in metas if meta.get("run_id")}) == 1
 
 
 def _or_empty(read: Any, run_dir: StrPath) -> dict[str, Any]:

@@ -35,7 +35,8 @@ def mode_of(settings: WandbSettings) -> Mode:
 
 def files_dir(run_dir: StrPath, settings: WandbSettings) -> Path:
     """Where the library makes its folder: `dir`, else WANDB_DIR, else the directory of the run."""
-    return Path(settings.dir or os.environ.get("WANDB_DIR") or run_dir).resolve()
+    chosen = settings.dir or os.environ.get("WANDB_DIR")
+    return Path(os.path.expanduser(chosen) if chosen else run_dir).resolve()
 
 
 def library_environment(run_dir: StrPath) -> dict[str, str]:

@@ -25,6 +25,14 @@ PATIENCE_S = 10.0
 
 _PATIENCE_INTERRUPTED_S = 2.0  # whoever stops a run wants its place
 
+_OF_ANOTHER_RUN = (
+    "WANDB_SERVICE",
+    "WANDB_RUN_ID",
+    "WANDB_RESUME",
+    "WANDB_SWEEP_ID",
+    "WANDB_SWEEP_PARAM_PATH",
+)
+
 
 class Mirror:
     """A sink of the events of a run: tells the process beside it that facts have grown.
@@ -54,7 +62,7 @@ class Mirror:
         if self._is_off:
             return
         if self._process is None:
-            self._start()
+            self._try_to_start()
         elif self._process.poll() is not None:
             self._give_up()
         else:
@@ -88,12 +96,28 @@ class Mirror:
         """The process ends by itself within minutes; somebody has to take its exit code."""
         assert self._process is not None
         threading.Thread(target=self._process.wait, daemon=True).start()
+        if self._settings.mode == "offline":
+            log.warning(
+                "not all of the run is written for W&B yet; once it is, send it with: "
+                f"thesis-wandb sync {self._run_dir}"
+            )
+            return
         state = read_state(self._run_dir)
         reason = f" ({state.reason})" if state and state.reason else ""
         log.warning(
             f"W&B has not taken all of the run yet{reason}; if it stays so, send it with: "
             f"thesis-wandb migrate {self._run_dir}"
         )
+
+    def _try_to_start(self) -> None:
+        try:
+            self._start()
+        except OSError as error:
+            self._is_off = True
+            log.warning(
+                f"not mirrored at W&B: {error}; when it is over, send it with: "
+                f"thesis-wandb migrate {self._run_dir}"
+            )
 
     def _start(self) -> None:
         if importlib.util.find_spec("wandb") is None:
@@ -114,8 +138,9 @@ class Mirror:
                 stdout=output,
                 stderr=output,
                 cwd=self._run_dir,
-                env=os.environ | library_environment(self._run_dir),
-                start_new_session=True,  # ctrl-C is not for it
+                env=_environment(self._run_dir),
+                # ctrl-C is not for it; in a session of its own nice would count for nothing
+                process_group=0,
             )
         assert self._process.stdin is not None
         self._pipe = self._process.stdin
@@ -129,16 +154,22 @@ class Mirror:
         self._is_off = True
         with suppress(OSError):
             self._pipe.close()
-        self._report()
+        self._report("when it is over, send it")
 
-    def _report(self) -> None:
+    def _report(self, later: str = "facts are complete, send it later") -> None:
         state = read_state(self._run_dir) or MirrorState("failed")
         if state.state == "done":
-            later = f"send it with: thesis-wandb sync {self._run_dir}"
-            log.info(f"at W&B: {state.url}" if state.url else f"mirrored offline; {later}")
+            sync = f"send it with: thesis-wandb sync {self._run_dir}"
+            log.info(f"at W&B: {state.url}" if state.url else f"mirrored offline; {sync}")
             return
         reason = state.reason or f"its process died, see {self._run_dir / FOLDER}/mirror.log"
         log.warning(
-            f"not all of the run is at W&B: {reason}; facts are complete, send it later with: "
+            f"not all of the run is at W&B: {reason}; {later} with: "
             f"thesis-wandb migrate {self._run_dir}"
         )
+
+
+def _environment(run_dir: Path) -> dict[str, str]:
+    """Without what a library at work in this process says of its own run and service."""
+    variables = os.environ | library_environment(run_dir)
+    return {name: value for name, value in variables.items() if name not in _OF_ANOTHER_RUN}

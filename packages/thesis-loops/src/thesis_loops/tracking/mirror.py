@@ -1,10 +1,9 @@
 """Bring W&B up to what the facts of a run say; any number of times, by whomever."""
 
-import fcntl
 import os
 import shutil
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +23,12 @@ from thesis_loops.tracking.library import (
     library_settings,
     mode_of,
 )
+from thesis_loops.tracking.lock import alone
 from thesis_loops.tracking.state import MirrorState
 from thesis_loops.tracking.trainer import Trainer
 
 _RETRY_S = 60.0
+_PAUSE_S = 2.0  # all facts are read again each time
 _EXIT_CODES = {COMPLETE: 0, CRASHED: 1}
 _INTERRUPTED = 85
 _KILLED = 1
@@ -86,9 +87,10 @@ def mirror_run(
     holder = lock_holder(run_dir) if trainer is None else None
     if holder is not None:
         raise MirrorError("the run is still going on", found=holder, do="wait for it to end")
-    with _alone(run_dir, wait=trainer is not None), _environment(run_dir):
+    with alone(run_dir, trainer), _environment(run_dir):
         run = _begin(run_dir, settings, trainer, tell)
         try:
+            _describe(run_dir, settings, run)
             tell(MirrorState("sending", url=run.url or None))
             return _send(run_dir, settings, trainer, run)
         except ThesisError:
@@ -101,18 +103,20 @@ def mirror_run(
 def _send(
     run_dir: StrPath, settings: WandbSettings, trainer: Trainer | None, run: Any
 ) -> MirrorOutcome:
-    rows = _Rows(run, settings.log_freq)
+    rows = _Rows(run)
     while trainer is not None and not trainer.is_over:
-        rows.send(content.epoch_rows(run_dir))
+        known = content.epoch_rows(run_dir)
+        rows.send(row for row in known if row[0] % settings.log_freq == 0)
         trainer.wait()
-    rows.send(content.epoch_rows(run_dir), is_over=True)
-    final = content.final_row(run_dir)
-    if final is not None:
-        rows.send([final], is_over=True)
+        _wait(trainer, _PAUSE_S)
+    rows.send(content.rows_of(run_dir, settings.log_freq))
     status = content.run_status(run_dir)
     if status == content.RUNNING:  # it is over, and about to let go of its directory
         status = INCOMPLETE
-    run.summary.update(content.summary(run_dir) | {"status": status})
+    summary = content.summary(run_dir) | {"status": status}
+    if "error" not in summary and run.summary.get("error") is not None:
+        del run.summary["error"]  # of a crash that the run got over
+    run.summary.update(summary)
     if settings.log_artifacts and status in _EXIT_CODES:
         _send_checkpoint(run_dir, run)
     interrupted = trainer is not None and trainer.was_interrupted and status not in _EXIT_CODES
@@ -124,10 +128,11 @@ def _send(
     run.finish(exit_code=code)
     if mode == "online":
         _check_sent(piece)
-        shutil.rmtree(piece, ignore_errors=True)  # its files say nothing that facts don't
+        _remove_pieces(piece.parent, "run", run.id)  # their files say nothing that facts don't
     else:
         _end_library()  # until then it may not have written all of it
-        _remove_earlier(piece, run.id)
+        # the newest piece holds all of the run: sent beside it, rows would be double
+        _remove_pieces(piece.parent, "offline-run", run.id, but=piece)
     directory = None if mode == "online" else str(piece)
     return MirrorOutcome(run.id, mode, status, rows.n_sent, url, directory)
 
@@ -145,6 +150,8 @@ def _begin(
         except Exception as error:  # as above
             failure = failure_of(error)
             _end_library()
+            folder = files_dir(run_dir, settings) / FOLDER
+            _remove_pieces(folder, "run", content.wandb_id(run_dir))
             is_worth_waiting = isinstance(failure, NotReachedError)
             if not is_worth_waiting or trainer is None or trainer.is_over:
                 raise failure from error
@@ -156,12 +163,10 @@ def _init(run_dir: StrPath, settings: WandbSettings) -> Any:
     # an import of a second, which nobody else needs
     import wandb
 
-    automatic = content.automatic_tags(run_dir)
-    tags = automatic if settings.tags is None else settings.tags
     mode = mode_of(settings)
     folder = files_dir(run_dir, settings)
     folder.mkdir(parents=True, exist_ok=True)
-    run = wandb.init(
+    return wandb.init(
         id=content.wandb_id(run_dir),
         resume="allow",
         mode=mode,
@@ -169,16 +174,34 @@ def _init(run_dir: StrPath, settings: WandbSettings) -> Any:
         entity=settings.entity,
         name=settings.run_name or content.run_name(run_dir),
         group=settings.group or content.sweep_group(run_dir),
-        tags=tags if mode == "offline" else None,  # else they replace those at W&B
-        config=content.curated_config(run_dir),
+        tags=_tags(run_dir, settings) if mode == "offline" else None,  # else they replace W&B's
         dir=str(folder),
         settings=wandb.Settings(**library_settings()),
     )
-    if mode == "online":
+
+
+def _describe(run_dir: StrPath, settings: WandbSettings, run: Any) -> None:
+    """Config and tags; first W&B says whether it is this run that it has rows of."""
+    config = content.curated_config(run_dir)
+    ids = {known[content.RUN_ID] for known in (config, run.config) if content.RUN_ID in known}
+    if run.starting_step and len(ids) > 1:
+        piece, url = Path(run.settings.sync_dir), run.url
+        run.finish(exit_code=_EXIT_CODES.get(run.summary.get("status"), _KILLED))  # as it was
+        _remove_pieces(piece.parent, "run", run.id)
+        raise MirrorError(
+            "W&B has another run of this name",
+            found=url,
+            do="give the directory of the run another name, or choose another project",
+        )
+    run.config.update(config, allow_val_change=True)
+    if mode_of(settings) == "online":
         # what somebody gave it there stays, but that it needs a review may be settled
         others = [tag for tag in run.tags or () if tag != content.NEEDS_REVIEW]
-        run.tags = tuple(dict.fromkeys((*tags, *others)))
-    return run
+        run.tags = tuple(dict.fromkeys((*_tags(run_dir, settings), *others)))
+
+
+def _tags(run_dir: StrPath, settings: WandbSettings) -> Sequence[str]:
+    return content.automatic_tags(run_dir) if settings.tags is None else settings.tags
 
 
 def _end_library() -> None:
@@ -192,22 +215,18 @@ def _end_library() -> None:
 class _Rows:
     """Sends each epoch once: those that W&B has from before are known by their step."""
 
-    def __init__(self, run: Any, log_freq: int) -> None:
-        self._run, self._log_freq = run, log_freq
+    def __init__(self, run: Any) -> None:
+        self._run = run
         self._next_step = run.starting_step
         self.n_sent = 0
 
-    def send(self, rows: list[tuple[int, content.Row]], is_over: bool = False) -> None:
-        """What is new; of a run that is over the last row in any case."""
+    def send(self, rows: Iterable[tuple[int, content.Row]]) -> None:
+        """What is new of them."""
         for step, row in rows:
-            if step % self._log_freq == 0 or (is_over and step == rows[-1][0]):
-                self._log(step, row)
-
-    def _log(self, step: int, row: content.Row) -> None:
-        if step >= self._next_step:
-            self._run.log(row, step=step, commit=True)
-            self._next_step = step + 1
-            self.n_sent += 1
+            if step >= self._next_step:
+                self._run.log(row, step=step, commit=True)
+                self._next_step = step + 1
+                self.n_sent += 1
 
 
 def _send_checkpoint(run_dir: StrPath, run: Any) -> None:
@@ -229,11 +248,11 @@ def _check_sent(piece: Path) -> None:
             raise NotReachedError("W&B stopped taking data", do=f"see {piece}/logs")
 
 
-def _remove_earlier(piece: Path, run_id: str) -> None:
-    """Offline, the newest piece of a run holds all of it: sent beside it, rows would be double."""
-    for file in piece.parent.glob(f"offline-run-*/run-{run_id}.wandb"):
-        if file.parent != piece:
-            shutil.rmtree(file.parent, ignore_errors=True)
+def _remove_pieces(folder: Path, kind: str, run_id: str, but: Path | None = None) -> None:
+    """Folders that the library made for this run; it makes another each time."""
+    for piece in folder.glob(f"{kind}-????????_??????-{run_id}"):
+        if piece != but:
+            shutil.rmtree(piece, ignore_errors=True)
 
 
 def _wait(trainer: Trainer, seconds: float) -> None:
@@ -241,32 +260,6 @@ def _wait(trainer: Trainer, seconds: float) -> None:
     until = time.monotonic() + seconds
     while not trainer.is_over and (left := until - time.monotonic()) > 0:
         trainer.wait(left)
-
-
-@contextmanager
-def _alone(run_dir: StrPath, wait: bool) -> Generator[None]:
-    """One mirror of a run at a time: that of an interrupted piece may still be sending."""
-    folder = Path(run_dir, FOLDER)
-    try:
-        folder.mkdir(exist_ok=True)
-        descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    except OSError:  # a run that can only be read, such as somebody else's
-        yield
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError as error:
-        os.close(descriptor)
-        raise MirrorError(
-            "another process mirrors the run", key=str(run_dir), do="wait for it"
-        ) from error
-    except OSError:  # a file system without locks: two mirrors of one run are rare, and harmless
-        pass
-    try:
-        yield
-    finally:
-        with suppress(OSError):
-            os.close(descriptor)
 
 
 @contextmanager
