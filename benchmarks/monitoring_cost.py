@@ -16,6 +16,7 @@ import logging
 import statistics
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from thesis_loops.monitoring import monitor
@@ -71,8 +72,8 @@ def timed(shared: list[str], run_dir: Path, with_pictures: bool) -> dict[str, fl
     budgets: list[Budget] = []
 
     class Seen(Budget):
-        def __init__(self, share: float | None) -> None:
-            super().__init__(share)
+        def __init__(self, share: float | None, first_guess_s: Mapping[str, float]) -> None:
+            super().__init__(share, first_guess_s)
             budgets.append(self)
 
     monitor.Budget = Seen  # type: ignore[misc]
@@ -84,7 +85,7 @@ def timed(shared: list[str], run_dir: Path, with_pictures: bool) -> dict[str, fl
         "wall": time.perf_counter() - wall,
         "CPU": time.process_time() - cpu,
         "drawing": sum(budget.spent_s for budget in budgets),
-        "pictures": sum(budget.n_drawn for budget in budgets),
+        "pictures": sum(len(t) for budget in budgets for t in budget.took_s.values()),
     }
 
 

@@ -188,6 +188,17 @@ def test_what_could_not_run_is_not_planned(tmp_path, words, messages):
     assert not [path for path in tmp_path.glob("outputs/*/*") if any(path.iterdir())]
 
 
+def test_points_without_their_events_are_not_planned(tmp_path):
+    (tmp_path / "there.h5").touch()
+    words = ("--plan", "data=h5_tokens", "data.path=there.h5,typo.h5")
+    done = run(tmp_path, *words)
+    assert done.returncode == 1
+    assert "1 of 2 points can't run" in done.stderr
+    assert "typo.h5 does not exist: data.path" in done.stderr
+    (tmp_path / "typo.h5").touch()
+    assert run(tmp_path, *words).returncode == 0
+
+
 def test_a_plan_is_not_written_over_another(tmp_path):
     sweep = plan(tmp_path, *QUICK, SEEDS)
     before = (sweep / "sweep.json").read_text()

@@ -14,6 +14,7 @@ def drawing(*moments: str, **changes: Any) -> dict[str, Any]:
     wanted = moments or MOMENTS
     return {
         "logging__make_plots": True,
+        "logging__plots_time_share": None,
         "logging__dpi": 30,
         "logging__families": dict.fromkeys(FAMILIES, True),
         "logging__moments": {moment: moment in wanted for moment in MOMENTS},

@@ -64,10 +64,10 @@ def test_every_loop_draws_what_it_has_and_learns_the_same(any_loop, config, trai
     assert numbers_of(shown) == numbers_of(plain)
     last = 2 if any_loop == "bdt_classifier" else 0
     expected = {
-        f"on_epoch_end_quick-{last}": of_epochs,
-        f"on_validation_end-{last}": of_events,
-        f"on_test_end-{before['tested_epoch']}": of_events,
-        f"on_train_end_full-{last}": of_epochs,
+        f"on_epoch_end_quick-{last + 1}": of_epochs,
+        f"on_validation_end-{last + 1}": of_events,
+        f"on_test_end-{before['tested_epoch'] + 1}": of_events,
+        f"on_train_end_full-{last + 1}": of_epochs,
     }
     assert drawn(shown) == {moment: names for moment, names in expected.items() if names}
     assert not (plain / "figures").exists()
@@ -77,7 +77,7 @@ def test_families_and_moments_that_are_off_are_not_drawn(config, train, run_dir)
     on = drawing("on_train_end_full")
     on["logging__families"] |= {"losses": False}
     train(config("transformer_classifier", run_dir=str(run_dir), trainer__epochs=1, **on))
-    assert drawn(run_dir) == {"on_train_end_full-0": {"metrics", "latency"}}
+    assert drawn(run_dir) == {"on_train_end_full-1": {"metrics", "latency"}}
 
 
 def test_names_folder_and_format_are_those_of_the_config(config, train, run_dir):
@@ -103,10 +103,10 @@ def test_of_two_ranks_one_draws(config, tmp_path):
     results_of(start_ranks([cfg | {"logging": config("test_mlp", **drawing())["logging"]}]))
     of_epochs, of_events = OF_LOOP["transformer_classifier"]
     assert drawn(tmp_path / "two") == {
-        "on_epoch_end_quick-0": of_epochs,
-        "on_validation_end-0": of_events,
-        "on_test_end-0": of_events,
-        "on_train_end_full-0": of_epochs,
+        "on_epoch_end_quick-1": of_epochs,
+        "on_validation_end-1": of_events,
+        "on_test_end-1": of_events,
+        "on_train_end_full-1": of_epochs,
     }
 
 
@@ -124,9 +124,22 @@ def test_a_picture_that_fails_is_told_once_and_costs_no_other(
     assert len(told) == 1
     assert "losses" in told[0]
     assert drawn(run_dir) == {
-        **{f"on_epoch_end_quick-{epoch}": {"latency"} for epoch in range(3)},
-        "on_train_end_full-2": {"latency"},
+        **{f"on_epoch_end_quick-{epoch}": {"latency"} for epoch in (1, 2, 3)},
+        "on_train_end_full-3": {"latency"},
     }
+
+
+def test_a_family_that_cannot_look_at_its_inputs_costs_no_other(
+    config, train, run_dir, monkeypatch, caplog
+):
+    def has_inputs(payload):
+        raise ZeroDivisionError("no eyes")
+
+    monkeypatch.setitem(FAMILIES, "losses", replace(FAMILIES["losses"], has_inputs=has_inputs))
+    with caplog.at_level(logging.WARNING):
+        train(config("test_mlp", run_dir=str(run_dir), **drawing()))
+    assert len([r for r in caplog.records if "losses" in r.message and "no eyes" in r.message]) == 1
+    assert drawn(run_dir)["on_train_end_full-3"] == {"latency"}
 
 
 def test_a_folder_that_cannot_be_written_is_told_once(config, train, run_dir, caplog):
@@ -155,7 +168,7 @@ def test_killed_in_the_middle_of_a_picture(config, train, run_dir):
     def die_in_the_second_epoch():
         def open_file(path, mode):
             file = open(path, mode)  # noqa: SIM115 - given to the caller
-            if path.name.startswith(".losses-on_epoch_end_quick-1."):
+            if path.name.startswith(".losses-on_epoch_end_quick-2."):
 
                 def write(data):
                     os.write(file.fileno(), data[: len(data) // 2])
@@ -170,10 +183,31 @@ def test_killed_in_the_middle_of_a_picture(config, train, run_dir):
     assert in_child(die_in_the_second_epoch) == -signal.SIGKILL
     names = sorted(path.name for path in (run_dir / "figures").iterdir())
     assert len([name for name in names if name.endswith(".tmp")]) == 1
-    assert "losses-on_epoch_end_quick-1.png" not in names
+    assert "losses-on_epoch_end_quick-2.png" not in names
     train(cfg)
     found = drawn(run_dir)  # none of them in pieces
-    assert all("losses" in found[f"on_epoch_end_quick-{epoch}"] for epoch in range(3))
+    assert all("losses" in found[f"on_epoch_end_quick-{epoch}"] for epoch in (1, 2, 3))
+
+
+def test_killed_between_the_last_fact_and_its_pictures(config, train, run_dir):
+    cfg = config("test_mlp", run_dir=str(run_dir), resume="auto", **drawing("on_train_end_full"))
+
+    def die_before_the_second_picture():
+        def open_file(path, mode):
+            if path.name.startswith(".latency-"):
+                die()
+            return open(path, mode)
+
+        durable.open = open_file
+        train(cfg)
+
+    assert in_child(die_before_the_second_picture) == -signal.SIGKILL
+    (first,) = (run_dir / "figures").glob("*.png")
+    at, facts = first.stat().st_mtime_ns, (run_dir / "facts" / "events.jsonl").read_bytes()
+    train(cfg)
+    assert drawn(run_dir) == {"on_train_end_full-3": {"losses", "latency"}}
+    assert first.stat().st_mtime_ns == at  # what is there is not drawn again
+    assert (run_dir / "facts" / "events.jsonl").read_bytes() == facts
 
 
 def test_a_resumed_run_keeps_its_pictures_and_its_curves(

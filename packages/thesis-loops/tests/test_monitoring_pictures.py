@@ -1,17 +1,19 @@
 """Pictures of what real runs bring: gaps, one class, one epoch, odd names, large numbers."""
 
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pictures import settings_for
+from pictures import drawing, settings_for
 from thesis_facts.errors import ConfigError
 from thesis_loops.config import check_config
 from thesis_loops.monitoring.families import FAMILIES
 from thesis_loops.monitoring.families.recon import bin_edges
 from thesis_loops.monitoring.orchestrator import due_families, handle_event
 from thesis_loops.monitoring.payload import Payload
+from thesis_loops.monitoring.style import picture
 
 NAN = float("nan")
 FEATURES = ("E", "Pt", "eta", "phi")
@@ -109,6 +111,63 @@ def test_reconstructions_that_make_no_sense(draw):
     assert draw("on_test_end", arrays={"reconstruction": nothing}) == {"recon"}
 
 
+def test_what_a_logarithmic_scale_cannot_show(draw):
+    made_up = np.random.default_rng(0).uniform(1, 2, (50, 4))
+    for true in (np.linspace(-1, 0, 50), np.linspace(0, 9, 50), np.full(50, NAN)):
+        arrays = {
+            "made_up": {
+                "true": np.stack([true] * 4, axis=1), "made_up": made_up, "features": FEATURES,
+            },
+            "denoising": {"time": [0.5], "momenta": [1.0], "ids": [NAN]},
+        }  # fmt: skip
+        assert draw("on_test_end", arrays=arrays) == {"diffusion"}
+
+
+@pytest.mark.parametrize(
+    ("finite", "expected"),
+    [
+        ([0, 1], {"roc", "confusion", "scores"}),
+        ([1], {"confusion", "scores"}),  # all of the other class are no numbers
+        ([], set()),
+    ],
+)
+def test_only_events_with_finite_logits_count(draw, finite, expected):
+    labels = np.arange(40) % 2
+    logits = np.random.default_rng(0).normal(size=(40, 2))
+    logits[~np.isin(labels, finite), 1] = NAN
+    arrays = {"logits": logits, "label": labels, "class_names": ("background", "4t")}
+    assert draw("on_test_end", arrays=arrays) == expected
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_no_panel_lies_on_another_and_none_leaves_the_picture(name, tmp_path):
+    rng = np.random.default_rng(0)
+    values, labels = rng.uniform(1, 90, (200, 4)), np.arange(200) % 2
+    features = {"true": values, "features": FEATURES}
+    curve = list(np.linspace(0.9, 0.02, 40))
+    metrics = ("loss", "auroc", "acc", "rec_tokens", "perplex", "codes_used")
+    losses = {f"{split}_{of}": curve for split in ("train", "val") for of in metrics}
+    game = dict.fromkeys(("logit_true", "logit_reconstructed", "pull", "hinge"), curve)
+    histories = losses | {f"train_{of}": of_game for of, of_game in game.items()}
+    histories |= dict.fromkeys(("epoch_time_s", "throughput", "max_memory_mib"), curve)
+    arrays = {
+        "logits": rng.normal(size=(200, 2)), "label": labels, "class_names": ("ttH+ttW+ttZ", "4t"),
+        "reconstruction": features | {"reconstructed": values},
+        "made_up": features | {"made_up": values},
+        "denoising": {"time": [0.1, 0.9], "momenta": [1.0, 0.8], "ids": [0.9, 0.2]},
+        "codes": labels[:, None], "codebook_size": 512,
+    }  # fmt: skip
+    payload, figures = Payload(tmp_path, 39, "test", histories, arrays), []
+    assert FAMILIES[name].has_inputs(payload)
+    picture(lambda: figures.append(FAMILIES[name].draw(payload)) or figures[0], "a run", "png", 50)
+    (figure,) = figures
+    boxes = [axes.get_tightbbox() for axes in figure.axes if axes.axison]
+    assert not [(a, b) for a, b in combinations(boxes, 2) if a.overlaps(b)]
+    width, height = figure.bbox.size
+    assert all(b.x0 >= -1 and b.x1 <= width + 1 for b in boxes)
+    assert all(b.y0 >= -1 and b.y1 <= height + 1 for b in boxes)
+
+
 def test_what_costs_time_is_only_made_to_be_drawn(tmp_path):
     def make():
         raise AssertionError("nobody asked")
@@ -142,6 +201,7 @@ def test_bins_hold_what_is_shown():
         ("fig_format", "gif", ["logging.fig_format", "gif", "png"]),
         ("dpi", 5, ["logging.dpi", "5", "30"]),
         ("plots_time_share", 2, ["logging.plots_time_share", "2", "1"]),
+        ("make_plots", True, ["logging", "make_plots needs families"]),
         ("families", {"rocs": True}, ["logging.families.rocs", "unknown key"]),
         ("moments", {"on_epoch_end": True}, ["logging.moments.on_epoch_end", "unknown key"]),
     ],
@@ -150,6 +210,14 @@ def test_mistakes_in_the_config(config, key, value, words):
     with pytest.raises(ConfigError) as refused:
         check_config(config("test_mlp", **{f"logging__{key}": value}))
     assert all(word in str(refused.value) for word in words), str(refused.value)
+
+
+def test_pictures_need_to_be_told_their_share(config):
+    told = drawing()
+    assert check_config(config("test_mlp", **told)).logging.plots_time_share is None
+    del told["logging__plots_time_share"]
+    with pytest.raises(ConfigError, match=r"make_plots needs plots_time_share.*logging"):
+        check_config(config("test_mlp", **told))
 
 
 def test_a_name_without_the_epoch_keeps_the_last_picture(tmp_path):

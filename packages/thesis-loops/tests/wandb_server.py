@@ -67,6 +67,9 @@ class WandbServer:
     ----------
     mode : str or int
         NORMAL, SILENT, or the HTTP status that everything is refused with; may change meanwhile.
+    refusing : dict
+        By name of a GraphQL operation: status and message that it is refused with, as W&B refuses
+        what it doesn't allow. Of most the library passes on the message alone.
     delay_s : float
         Before each answer.
     runs : dict
@@ -83,6 +86,7 @@ class WandbServer:
 
     def __init__(self) -> None:
         self.mode: str | int = NORMAL
+        self.refusing: dict[str, tuple[int, str]] = {}
         self.delay_s = 0.0
         self.runs: dict[str, ServerRun] = {}
         self.asked: list[tuple[str, Any]] = []
@@ -144,6 +148,9 @@ class WandbServer:
         self._stopped.wait(self.delay_s)
         if isinstance(self.mode, int):
             return self.mode, {"errors": [{"message": f"refused with {self.mode}"}]}
+        if operation in self.refusing:
+            status, message = self.refusing[operation]
+            return status, {"errors": [{"message": message}], "data": None}
         with self._changed:
             content = work()
             self._changed.notify_all()

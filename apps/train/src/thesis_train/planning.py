@@ -19,6 +19,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
+from thesis_data.config import DataConfig
+from thesis_data.dataset_files import check_files
 from thesis_facts.errors import ConfigError, ThesisError
 from thesis_facts.locks import run_lock
 from thesis_facts.sweeps import Point, SweepPlan, read_plan, write_plan
@@ -116,11 +118,14 @@ def _flags(arguments: Namespace) -> tuple[str, ...]:
 
 
 def _check_points(hydra: Hydra, config: DictConfig, points: tuple[Point, ...]) -> None:
-    print(f"checking {len(points)} points …", file=sys.stderr, flush=True)
+    counted = "1 point" if len(points) == 1 else f"{len(points)} points"
+    print(f"checking {counted} …", file=sys.stderr, flush=True)
     mistakes = []
     for point in points:
         try:
-            check_config(_config_of_job(hydra, config, point))
+            data = check_config(_config_of_job(hydra, config, point)).data
+            if isinstance(data, DataConfig):
+                check_files(data)
         except (HydraException, ThesisError) as error:
             mistakes.append(f"job {point.job} ({shlex.join(point.overrides)}): {error}")
     if mistakes:

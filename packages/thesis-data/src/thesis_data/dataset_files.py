@@ -40,6 +40,22 @@ def dataset_files(path: str | Sequence[str] | None) -> list[Path]:
     return list(first.values())
 
 
+def check_files(config: DataConfig) -> None:
+    """Whether the files of a data set are there, without opening any; toy events are made.
+
+    Raises
+    ------
+    DataError
+        Names the first that is not.
+    """
+    if config.synthetic is not None:
+        return
+    for path in dataset_files(config.path):
+        if not path.is_file():
+            what = "is not a file" if path.exists() else "does not exist"
+            raise DataError(f"{path} {what}", key="data.path")
+
+
 def describe_dataset(config: DataConfig) -> dict[str, Any]:
     """Path, size (bytes) and SHA-256 of the files of a data set, for the facts.
 

@@ -108,7 +108,7 @@ class LoggingSection(Section):
     dpi: int = Field(ge=30, le=1200)
     figures_subdir: str
     file_naming: str
-    plots_time_share: float | None = Field(default=None, gt=0, le=1)
+    plots_time_share: float | None = Field(default=None, gt=0, le=1)  # not left out: see below
     use_wandb: bool
     wandb: WandbSettings | None = None
 
@@ -141,5 +141,7 @@ class LoggingSection(Section):
         for switch, sections in needed.items():
             for name in sections:
                 if getattr(self, switch) and getattr(self, name) is None:
-                    raise ValueError(f"{name}: missing, and {switch} needs it")
+                    raise ValueError(f"{switch} needs {name}, which is missing")
+        if self.make_plots and "plots_time_share" not in self.model_fields_set:
+            raise ValueError("make_plots needs plots_time_share, which is missing")
         return self

@@ -28,7 +28,7 @@ from thesis_loops.engine.recorder import FactsRecorder
 from thesis_loops.engine.seeds import seed_everything
 from thesis_loops.engine.settings import RunSettings
 from thesis_loops.engine.signals import Interrupted, StopSignals
-from thesis_loops.engine.sinks import open_sinks
+from thesis_loops.engine.sinks import draw_missing, open_sinks
 
 log = logging.getLogger("thesis_loops")
 
@@ -97,6 +97,8 @@ def open_run(config: RunConfig, settings: RunSettings) -> Generator[Run]:
         if earlier.run_id is not None:
             recorder.run_id = earlier.run_id
         recorder.run_id = from_rank_zero(lambda: recorder.run_id)
+        if earlier.results is not None:  # nothing that happens here is a failure of the run
+            draw_missing(config.logging, run_dir)
         try:
             checkpoints = Checkpoints(run_dir)
             resumed = None

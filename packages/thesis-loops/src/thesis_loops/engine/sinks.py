@@ -22,3 +22,11 @@ def open_sinks(settings: LoggingSection, run_dir: Path | None) -> Generator[list
 
             sinks.append(opened.enter_context(Mirror(run_dir, settings.wandb)))
         yield sinks
+
+
+def draw_missing(settings: LoggingSection, run_dir: Path | None) -> None:
+    """The curves of a complete run, where the config asks for them and they are not there."""
+    if settings.make_plots and run_dir is not None:
+        from thesis_loops.monitoring.monitor import Monitor
+
+        Monitor(settings, run_dir).draw_missing()

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from thesis_facts.durable import remove_leftovers
+from thesis_facts.events import read_events
 from thesis_loops.logging_config import LoggingSection
 from thesis_loops.monitoring.budget import Budget
 from thesis_loops.monitoring.families import FAMILIES
-from thesis_loops.monitoring.orchestrator import due_families, handle_event
+from thesis_loops.monitoring.orchestrator import due_families, figure_path, handle_event
 from thesis_loops.monitoring.payload import Curves, Payload
 
 _OF_EPOCHS = ("on_epoch_end_quick", "on_validation_end")
@@ -37,7 +38,8 @@ class Monitor:
 
     def __init__(self, settings: LoggingSection, run_dir: Path) -> None:
         self.settings, self.run_dir = settings, run_dir
-        self.budget = Budget(settings.plots_time_share)
+        guesses = {name: family.first_guess_s for name, family in FAMILIES.items()}
+        self.budget = Budget(settings.plots_time_share, guesses)
         self._histories: Curves = {}
         self._remembered: dict[str, Any] = {}
         self._next_epoch = 0
@@ -53,10 +55,21 @@ class Monitor:
                 test = Payload(self.run_dir, event["epoch"], "test", self._histories, arrays)
                 self._draw("on_test_end", test)
             case "on_train_end":
-                curves = event["histories"]
-                last = len(curves.get("train_loss", ())) - 1
-                end = Payload(self.run_dir, last, "val", curves, self._remembered)
-                self._draw("on_train_end_full", end)
+                self._draw("on_train_end_full", self._end(event))
+
+    def draw_missing(self) -> None:
+        """The curves of a complete run, which may have been killed before they were drawn."""
+        ends = [event for event in read_events(self.run_dir) if event["moment"] == "on_train_end"]
+        if ends:
+            moment, end = "on_train_end_full", self._end(ends[-1])
+            for name in self._due(moment, end):
+                if not figure_path(self.settings, name, moment, end).exists():
+                    self._draw_one(name, moment, end)
+
+    def _end(self, event: Mapping[str, Any]) -> Payload:
+        curves = event.get("histories") or {}
+        last = len(curves.get("train_loss", ())) - 1
+        return Payload(self.run_dir, last, "val", curves, self._remembered)
 
     def _epoch_end(self, epoch: int, arrays: Mapping[str, Any]) -> None:
         self._histories = arrays["histories"]
@@ -65,15 +78,21 @@ class Monitor:
             return
         payload = Payload(self.run_dir, epoch, "val", self._histories, arrays)
         now, later = (
-            sum(len(due_families(self.settings, FAMILIES, m, payload)) for m in moments)
+            [name for moment in moments for name in self._due(moment, payload)]
             for moments in (_OF_EPOCHS, _OF_THE_END)
         )
-        if now and self.budget.allows(now, later):
+        if now and self.budget.allows(now + later):
             for moment in _OF_EPOCHS:
                 self._draw(moment, payload)
             self._next_epoch = epoch + max(epoch // _GROWTH, 1)
 
     def _draw(self, moment: str, payload: Payload) -> None:
-        n_pictures = len(due_families(self.settings, FAMILIES, moment, payload))
-        with self.budget.spending(n_pictures):
-            handle_event(self.settings, FAMILIES, moment, payload, self._reported)
+        for name in self._due(moment, payload):
+            self._draw_one(name, moment, payload)
+
+    def _draw_one(self, name: str, moment: str, payload: Payload) -> None:
+        with self.budget.spending(name):
+            handle_event(self.settings, {name: FAMILIES[name]}, moment, payload, self._reported)
+
+    def _due(self, moment: str, payload: Payload) -> list[str]:
+        return due_families(self.settings, FAMILIES, moment, payload, self._reported)

@@ -17,18 +17,29 @@ _SPLITS = {"val": "validation", "test": "test"}
 
 
 def due_families(
-    settings: LoggingSection, families: Mapping[str, Family], moment: str, payload: Payload
+    settings: LoggingSection,
+    families: Mapping[str, Family],
+    moment: str,
+    payload: Payload,
+    reported: set[str] | None = None,
 ) -> list[str]:
-    """Names of the families that the config wants at a moment and whose inputs are there."""
+    """Names of the families that the config wants at a moment and whose inputs are there.
+
+    Parameters are those of `handle_event`, which a family that can't look at them fails alike.
+    """
     if settings.families is None or not getattr(settings.moments, moment):
         return []
-    return [
-        name
-        for name, family in families.items()
-        if getattr(settings.families, name)
-        and moment in family.moments
-        and family.has_inputs(payload)
-    ]
+    reported = set() if reported is None else reported
+    due = []
+    for name, family in families.items():
+        if not getattr(settings.families, name) or moment not in family.moments:
+            continue
+        try:
+            if family.has_inputs(payload):
+                due.append(name)
+        except Exception as error:  # noqa: BLE001 - no picture is worth a training
+            _report_undrawn(name, error, reported)
+    return due
 
 
 def handle_event(
@@ -63,7 +74,7 @@ def handle_event(
     """
     reported = set() if reported is None else reported
     written = []
-    for name in due_families(settings, families, moment, payload):
+    for name in due_families(settings, families, moment, payload, reported):
         try:
             path = figure_path(settings, name, moment, payload)
             content = picture(
@@ -76,22 +87,28 @@ def handle_event(
         except RunError as error:
             _report("figures", f"a picture can't be written: {error}", reported)
         except Exception as error:  # noqa: BLE001 - no picture is worth a training
-            message = f"{type(error).__name__}: {error}"
-            _report(name, f"the picture {name} can't be drawn: {message}", reported)
+            _report_undrawn(name, error, reported)
     return written
 
 
 def figure_path(settings: LoggingSection, family: str, moment: str, payload: Payload) -> Path:
-    """Where a picture goes."""
-    name = settings.file_naming.format(family=family, moment=moment, epoch_or_step=payload.epoch)
+    """Where a picture goes; people count epochs from 1."""
+    name = settings.file_naming.format(
+        family=family, moment=moment, epoch_or_step=payload.epoch + 1
+    )
     return payload.run_dir / settings.figures_subdir / f"{name}.{settings.fig_format}"
 
 
 def _title(name: str, family: Family, moment: str, payload: Payload) -> str:
     run = payload.run_dir.name
     if not family.shows_events:
-        return f"{run}, up to epoch {payload.epoch}"
-    return f"{run}, {_SPLITS[payload.split]} events, epoch {payload.epoch}"
+        return f"{run}, up to epoch {payload.epoch + 1}"
+    return f"{run}, {_SPLITS[payload.split]} events, epoch {payload.epoch + 1}"
+
+
+def _report_undrawn(name: str, error: Exception, reported: set[str]) -> None:
+    reason = f"{type(error).__name__}: {error}"
+    _report(name, f"the picture {name} can't be drawn: {reason}", reported)
 
 
 def _report(what: str, message: str, reported: set[str]) -> None:

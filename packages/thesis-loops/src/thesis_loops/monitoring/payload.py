@@ -19,7 +19,7 @@ class Payload:
     run_dir : Path
         Of the run.
     epoch : int
-        From 0, as in `scalars.csv`.
+        From 0, as in `scalars.csv`; pictures and their names count from 1.
     split : str
         Which events the arrays are of: val or test.
     histories : mapping

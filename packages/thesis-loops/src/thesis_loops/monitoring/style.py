@@ -14,6 +14,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 # the six-colour sequence of M. A. Petroff (arXiv:2107.02270)
@@ -80,15 +81,25 @@ def picture(draw: Callable[[], Figure], title: str, suffix: str, dpi: int) -> by
 def legend_above(figure: Figure, axes: Axes) -> None:
     """Legend over the axes, where it hides no data; the figure grows by its rows."""
     handles, labels = axes.get_legend_handles_labels()
-    columns = min(len(labels), max(1, 58 // (max(map(len, labels)) + 7)))
+    columns = _most_columns(labels)
     figure.set_figheight(figure.get_figheight() + 0.2 * -(-len(labels) // columns))
     figure.legend(handles, labels, loc="outside upper left", ncols=columns)
 
 
+def _most_columns(labels: Sequence[str]) -> int:
+    """That fit side by side; labels fill one after the other, 7 letters more are its line."""
+    lengths = [len(label) + 7 for label in labels]
+    return next(
+        columns
+        for columns in range(len(labels), 0, -1)
+        if columns == 1 or sum(map(max, np.array_split(lengths, columns))) <= 60
+    )
+
+
 def draw_curve(axes: Axes, values: np.ndarray, label: str, colour: str, line: str = "-") -> None:
-    """A history [n_epochs]; its points are marked where they are few, or stand alone."""
+    """A history [n_epochs], from epoch 1; points are marked where they are few, or stand alone."""
     marker = "o" if np.count_nonzero(np.isfinite(values)) <= 25 else None
-    axes.plot(np.arange(len(values)), values, line, color=colour, label=label, marker=marker)
+    axes.plot(1 + np.arange(len(values)), values, line, color=colour, label=label, marker=marker)
 
 
 def finish_epochs(axes: Axes, curves: Sequence[np.ndarray] = ()) -> None:
@@ -99,7 +110,26 @@ def finish_epochs(axes: Axes, curves: Sequence[np.ndarray] = ()) -> None:
     axes.set_xlabel("epoch")
     known = [value for values in curves for value in values[np.isfinite(values)]]
     if known and min(known) > 0 and max(known) > 10 * min(known):
+        span_decades(axes, known)
+
+
+def span_decades(axes: Axes, values: Sequence[float]) -> None:
+    """A logarithmic y axis for positive values, with more numbers where they span little."""
+    if max(values) < 1000 * min(values):
+        show_decades(axes, axes.yaxis)
+    else:
         axes.set_yscale("log")
+
+
+def show_decades(axes: Axes, axis: Axis) -> None:
+    """A logarithmic scale with plain numbers, 1 and 3 of each decade."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    set_scale = axes.set_xscale if axis is axes.xaxis else axes.set_yscale
+    set_scale("log")
+    axis.set_major_locator(LogLocator(subs=(1, 3)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def plain(text: object) -> str:

@@ -29,7 +29,7 @@ class Classified:
         """Those of a payload."""
         logits, labels = payload.array("logits"), payload.array("label")
         weights = payload.array("weight") if payload.has("weight") else np.ones(len(labels))
-        usable = np.isfinite(logits).all(axis=1) & (labels >= 0)
+        usable = _usable(logits, labels)
         return cls(logits[usable], labels[usable], weights[usable], payload.array("class_names"))
 
     @property
@@ -38,9 +38,23 @@ class Classified:
         return range(1, 2) if len(self.names) == 2 else range(len(self.names))
 
 
-def classes_at_hand(payload: Payload, least: int = 1) -> bool:
-    """Whether there are labelled events of so many classes."""
+def has_events(payload: Payload) -> bool:
+    """Whether there are any."""
+    return len(_labels(payload)) > 0
+
+
+def has_two_classes(payload: Payload) -> bool:
+    """Whether there are some of more than one class."""
+    labels = _labels(payload)  # of a million events, often: nothing is sorted
+    return len(labels) > 0 and labels.min() != labels.max()
+
+
+def _labels(payload: Payload) -> np.ndarray:
     if not payload.has("logits", "label", "class_names"):
-        return False
-    labels = payload.array("label")
-    return len(np.unique(labels[labels >= 0])) >= least
+        return np.empty(0, dtype=np.int64)
+    logits, labels = payload.array("logits"), payload.array("label")
+    return labels[_usable(logits, labels)]
+
+
+def _usable(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    return np.isfinite(logits).all(axis=1) & (labels >= 0)

@@ -14,6 +14,7 @@ from thesis_loops.monitoring.style import (
     draw_curve,
     finish_epochs,
     new_figure,
+    span_decades,
 )
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def _draw(payload: Payload) -> Figure:
     highest = np.nanmax(np.concatenate([used, perplexity]))
     if with_codes:
         size = highest = payload.array("codebook_size")
-        axes[0].axhline(size, color=QUIET, linestyle=":", label="size of the codebook")
+        axes[0].axhline(size, color=QUIET, linestyle=":", label="codebook size")
         _draw_shares(axes[1], payload.array("codes"), size)
     finish_epochs(axes[0])
     axes[0].set_yscale("log")
@@ -46,12 +47,12 @@ def _draw_shares(axes: Axes, codes: np.ndarray, size: int) -> None:
     shares = np.sort(counts[counts > 0])[::-1] / max(counts.sum(), 1)
     rank = 1 + np.arange(len(shares))
     axes.plot(rank, shares, color=COLOURS[0], marker=".", label="codes, most used first")
-    axes.axhline(1 / size, color=QUIET, linestyle=":", label="all of them alike")
+    axes.axhline(1 / size, color=QUIET, linestyle=":", label="each equally often")
     axes.set_xscale("log")
-    axes.set_yscale("log")
+    span_decades(axes, [1 / size, *shares])
     axes.set_xlim(0.8, 1.25 * size)
     axes.set_xlabel("rank of the code")
-    axes.set_ylabel("share of the objects")
+    axes.set_ylabel("share of the objects\n(validation, last epoch)")
     axes.legend(loc="best")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from thesis_facts.metrics import confusion_matrix
-from thesis_loops.monitoring.families.classified import Classified, classes_at_hand
+from thesis_loops.monitoring.families.classified import Classified, has_events
 from thesis_loops.monitoring.families.family import OF_EVENTS, Family
 from thesis_loops.monitoring.payload import Payload
 from thesis_loops.monitoring.style import HEIGHT, new_figure, plain
@@ -41,4 +41,4 @@ def _draw(payload: Payload) -> Figure:
     return figure
 
 
-FAMILY = Family(OF_EVENTS, classes_at_hand, _draw)
+FAMILY = Family(OF_EVENTS, has_events, _draw)

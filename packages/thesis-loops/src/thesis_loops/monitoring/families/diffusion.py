@@ -7,9 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from thesis_loops.monitoring.families.family import OF_EVENTS, Family
-from thesis_loops.monitoring.families.recon import LABELS, LOGARITHMIC, bin_edges, show_decades
+from thesis_loops.monitoring.families.recon import (
+    LABELS,
+    LOGARITHMIC,
+    bin_edges,
+    say_nothing_to_show,
+    showable,
+)
 from thesis_loops.monitoring.payload import Payload
-from thesis_loops.monitoring.style import COLOURS, QUIET, new_figure
+from thesis_loops.monitoring.style import COLOURS, QUIET, new_figure, show_decades
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,12 +29,16 @@ def _draw(payload: Payload) -> Figure:
     figure, axes = new_figure(rows, 2, height=0.4 + 2.3 * rows)
     for panel in axes[:2]:
         panel.remove()
-    _draw_denoising(figure.add_subplot(rows, 1, 1), payload.array("denoising"))
+    grid = axes[0].get_gridspec()  # the same for the wide one, or its labels lie on the others
+    assert grid is not None
+    _draw_denoising(figure.add_subplot(grid[0, :]), payload.array("denoising"))
     for number, name in enumerate(names):
         _draw_made_up(axes[2 + number], name, made["true"][:, number], made["made_up"][:, number])
     for panel in axes[2 + len(names) :]:
         panel.set_axis_off()
-    axes[2].legend(loc="upper right", fontsize=8.5, handlelength=1.2, borderaxespad=0.1)
+    filled = [panel for panel in axes[2:] if panel.get_legend_handles_labels()[1]]
+    for panel in filled[:1]:
+        panel.legend(loc="upper right", fontsize=8.5, handlelength=1.2, borderaxespad=0.1)
     return figure
 
 
@@ -43,15 +53,22 @@ def _draw_denoising(axes: Axes, errors: dict[str, np.ndarray]) -> None:
 
 
 def _draw_made_up(axes: Axes, name: str, true: np.ndarray, made_up: np.ndarray) -> None:
-    true, made_up = true[np.isfinite(true)], made_up[np.isfinite(made_up)]
-    edges = bin_edges(name, true, n_bins=30)
+    true, made_up = true[showable(name, true)], made_up[showable(name, made_up)]
+    axes.set_xlabel(LABELS[name])
+    axes.set_ylabel("share of objects")
+    if not len(true):
+        say_nothing_to_show(axes)
+        return
+    edges, highest = bin_edges(name, true, n_bins=30), 0.0
     for values, label, colour, line in (
         (true, "events", QUIET, "-"),
         (made_up, "made up", COLOURS[1], "--"),
     ):
         counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
+        shares = counts / max(len(values), 1)
+        highest = max(highest, shares.max())
         axes.stairs(
-            counts / max(len(values), 1),
+            shares,
             edges,
             label=label,
             color=colour,
@@ -60,9 +77,12 @@ def _draw_made_up(axes: Axes, name: str, true: np.ndarray, made_up: np.ndarray) 
         )
     if name in LOGARITHMIC:
         show_decades(axes, axes.xaxis)
-    axes.set_ylim(bottom=0)
-    axes.set_xlabel(LABELS[name])
-    axes.set_ylabel("share of objects")
+    axes.set_ylim(0, 1.35 * highest)  # with room for the legend
 
 
-FAMILY = Family(OF_EVENTS, lambda payload: payload.has("denoising", "made_up"), _draw)
+FAMILY = Family(
+    OF_EVENTS,
+    lambda payload: payload.has("denoising", "made_up"),
+    _draw,
+    first_guess_s=5.0,  # the model makes events, in many steps
+)

@@ -27,11 +27,15 @@ class Family:
         Whether a payload holds what it shows; else it is not drawn.
     draw : callable
         Payload -> figure.
+    first_guess_s : float
+        What a picture takes on a machine that others use too, its part of loading matplotlib
+        included; for the budget, until one is drawn.
     """
 
     moments: tuple[str, ...]
     has_inputs: Callable[[Payload], bool]
     draw: Callable[[Payload], Figure]
+    first_guess_s: float = 0.5
 
     @property
     def shows_events(self) -> bool:

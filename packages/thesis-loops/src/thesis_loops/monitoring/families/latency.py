@@ -30,7 +30,9 @@ def _draw(payload: Payload) -> Figure:
         panel.label_outer()
         known = values[np.isfinite(values)]
         if len(known):
-            panel.axhline(np.median(known), color=QUIET, linewidth=0.8, linestyle=":")
+            line = panel.axhline(np.median(known), color=QUIET, linewidth=0.8, linestyle=":")
+            if panel is axes[0]:
+                panel.legend([line], ["median"], loc="lower right")
             if panel.get_yscale() == "linear" and known.max() > 0:
                 panel.set_ylim(0, 1.25 * known.max())
     return figure

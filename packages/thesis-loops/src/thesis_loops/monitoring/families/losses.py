@@ -29,8 +29,8 @@ def _draw(payload: Payload) -> Figure:
     draw_curve(axes, val, "validation", VALIDATION)
     if np.isfinite(val).any():
         best = int(np.nanargmin(val))
-        label = f"lowest: {val[best]:.4g} at epoch {best}"
-        axes.plot(best, val[best], "*", color="black", markersize=10, label=label, zorder=3)
+        label = f"lowest: {val[best]:.4g} at epoch {best + 1}"
+        axes.plot(best + 1, val[best], "*", color="black", markersize=10, label=label, zorder=3)
         axes.axhline(val[best], color=QUIET, linewidth=0.8, linestyle=":")
     finish_epochs(axes, [train, val])
     axes.set_ylabel("loss (mean of the events)")

@@ -31,6 +31,7 @@ _LABELS = {
     "denoising": "error of denoising",
     "denoising_ids": "error of denoising, ids",
 }
+_SHARES = {"auroc", "acc", "f1"}  # between 0 and 1, never on a logarithmic scale
 _ELSEWHERE = {"loss", "perplex", "codes_used"}  # in pictures of their own
 _PANEL_HEIGHT = 2.1
 
@@ -49,7 +50,7 @@ def _draw(payload: Payload) -> Figure:
         train, val = payload.curve(f"train_{name}"), payload.curve(f"val_{name}")
         draw_curve(panel, train, "training pass", TRAINING)
         draw_curve(panel, val, "validation", VALIDATION)
-        finish_epochs(panel, [train, val])
+        finish_epochs(panel, () if name in _SHARES else [train, val])
         panel.set_ylabel(_LABELS.get(name, name.replace("_", " ")))
     if len(names) < len(axes):
         axes[-1].set_axis_off()

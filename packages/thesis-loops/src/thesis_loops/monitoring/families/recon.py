@@ -8,11 +8,10 @@ import numpy as np
 
 from thesis_loops.monitoring.families.family import OF_EVENTS, Family
 from thesis_loops.monitoring.payload import Payload
-from thesis_loops.monitoring.style import QUIET, new_figure
+from thesis_loops.monitoring.style import QUIET, new_figure, show_decades
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
     from matplotlib.collections import QuadMesh
     from matplotlib.figure import Figure
 
@@ -36,21 +35,19 @@ def _draw(payload: Payload) -> Figure:
         panel.set_axis_off()
     if filled is not None:
         bar = figure.colorbar(filled, ax=axes, location="top", aspect=50, pad=0.01)
-        bar.set_label("objects, over those of the fullest field")
+        bar.set_label("objects per bin, relative to the fullest bin")
     return figure
 
 
 def _draw_feature(
     axes: Axes, name: str, true: np.ndarray, reconstructed: np.ndarray
 ) -> QuadMesh | None:
-    usable = np.isfinite(true) & np.isfinite(reconstructed)
-    if name in LOGARITHMIC:
-        usable &= (true > 0) & (reconstructed > 0)
+    usable = showable(name, true) & showable(name, reconstructed)
     true, reconstructed = true[usable], reconstructed[usable]
     axes.set_xlabel(f"true {LABELS[name]}")
-    axes.set_ylabel("reconstructed")
+    axes.set_ylabel(f"reconstructed {LABELS[name]}")
     if not len(true):
-        axes.text(0.5, 0.5, "no finite values", ha="center", transform=axes.transAxes)
+        say_nothing_to_show(axes)
         return None
     edges = bin_edges(name, true)
     counts, _, _ = np.histogram2d(true, np.clip(reconstructed, edges[0], edges[-1]), [edges, edges])
@@ -63,15 +60,15 @@ def _draw_feature(
     return filled
 
 
-def show_decades(axes: Axes, axis: Axis) -> None:
-    """A logarithmic scale with plain numbers, 1 and 3 of each decade."""
-    from matplotlib.ticker import LogLocator, NullFormatter
+def showable(name: str, values: np.ndarray) -> np.ndarray:
+    """Which of the values of a feature its scale can show."""
+    usable = np.isfinite(values)
+    return usable & (values > 0) if name in LOGARITHMIC else usable
 
-    set_scale = axes.set_xscale if axis is axes.xaxis else axes.set_yscale
-    set_scale("log")
-    axis.set_major_locator(LogLocator(subs=(1, 3)))
-    axis.set_major_formatter("{x:g}")
-    axis.set_minor_formatter(NullFormatter())
+
+def say_nothing_to_show(axes: Axes) -> None:
+    """Instead of an empty panel."""
+    axes.text(0.5, 0.5, "no values to show", ha="center", transform=axes.transAxes)
 
 
 def bin_edges(name: str, values: np.ndarray, n_bins: int = _BINS) -> np.ndarray:
@@ -85,4 +82,9 @@ def bin_edges(name: str, values: np.ndarray, n_bins: int = _BINS) -> np.ndarray:
     return np.linspace(low, max(high, low + 1e-3), n_bins + 1)
 
 
-FAMILY = Family(OF_EVENTS, lambda payload: payload.has("reconstruction"), _draw)
+FAMILY = Family(
+    OF_EVENTS,
+    lambda payload: payload.has("reconstruction"),
+    _draw,
+    first_guess_s=2.0,  # the model computes
+)

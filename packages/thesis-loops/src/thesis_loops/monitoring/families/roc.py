@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from thesis_facts.metrics import auroc, auroc_uncertainty, log_odds, roc_curve
-from thesis_loops.monitoring.families.classified import Classified, classes_at_hand
+from thesis_loops.monitoring.families.classified import Classified, has_two_classes
 from thesis_loops.monitoring.families.family import OF_EVENTS, Family
 from thesis_loops.monitoring.payload import Payload
 from thesis_loops.monitoring.style import COLOURS, LINES, QUIET, legend_above, new_figure, plain
@@ -57,4 +57,4 @@ def _draw_class(axes: Axes, events: Classified, which: int, colour: str, line: s
     )  # fmt: skip
 
 
-FAMILY = Family(OF_EVENTS, lambda payload: classes_at_hand(payload, least=2), _draw)
+FAMILY = Family(OF_EVENTS, has_two_classes, _draw)

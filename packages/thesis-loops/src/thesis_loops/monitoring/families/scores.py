@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from thesis_facts.metrics import softmax
-from thesis_loops.monitoring.families.classified import Classified, classes_at_hand
+from thesis_loops.monitoring.families.classified import Classified, has_events
 from thesis_loops.monitoring.families.family import OF_EVENTS, Family
 from thesis_loops.monitoring.payload import Payload
 from thesis_loops.monitoring.style import COLOURS, LINES, legend_above, new_figure, plain
@@ -36,6 +36,7 @@ def _draw(payload: Payload) -> Figure:
 
 def _draw_scores(axes: Axes, events: Classified, probability: np.ndarray) -> None:
     edges = np.linspace(0, 1, _BINS + 1)
+    least = 1.0
     for which, name in enumerate(events.names):
         of_class = events.labels == which
         total = events.weights[of_class].sum()
@@ -43,13 +44,16 @@ def _draw_scores(axes: Axes, events: Classified, probability: np.ndarray) -> Non
             continue
         counts, _ = np.histogram(probability[of_class], edges, weights=events.weights[of_class])
         line = LINES[which // len(COLOURS) % len(LINES)]
+        shares = counts / total
+        least = min([least, *shares[shares > 0]])
         axes.stairs(
-            counts / total, edges, color=COLOURS[which % len(COLOURS)], linestyle=line,
+            shares, edges, color=COLOURS[which % len(COLOURS)], linestyle=line,
             linewidth=1.6, label=f"true class {plain(name)}",
         )  # fmt: skip
     axes.set_xlim(0, 1)
     axes.set_yscale("log")
-    axes.set_ylabel("share of the class")
+    axes.set_ylim(bottom=least / 2)  # a single event stands above the axis
+    axes.set_ylabel(f"share of the class per {1 / _BINS:g}")
 
 
-FAMILY = Family(OF_EVENTS, classes_at_hand, _draw)
+FAMILY = Family(OF_EVENTS, has_events, _draw)
