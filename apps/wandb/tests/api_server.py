@@ -23,6 +23,8 @@ class ApiServer(WandbServer):
         Runs that it refuses to change or delete.
     deleted : set of str
         Names of runs that were: W&B takes none of them again.
+    users : dict
+        Whose a run is, by its name; ENTITY's where it isn't among them.
     failing : dict
         By name of a GraphQL operation: how many times it fails before it is answered.
     """
@@ -34,6 +36,7 @@ class ApiServer(WandbServer):
         self.deleted: set[str] = set()
         self.failing: dict[str, int] = {}
         self.states: dict[str, str] = {}
+        self.users: dict[str, str] = {}
         self._heard: dict[str, datetime] = {}
         self.operations |= {
             "Runs": self._list,
@@ -51,6 +54,7 @@ class ApiServer(WandbServer):
 
     def _described(self, run: ServerRun) -> dict[str, Any]:
         heard = self._heard.get(run.name, datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        user = self.users.get(run.name, ENTITY)
         return {
             "id": f"storage-{run.name}",
             "projectId": "1",
@@ -72,7 +76,7 @@ class ApiServer(WandbServer):
             "systemMetrics": "{}",
             "historyKeys": None,
             "historyLineCount": len(run.history),
-            "user": {"name": ENTITY, "username": ENTITY},
+            "user": {"name": user, "username": user},
         }
 
     def _list(self, given: Variables) -> dict[str, Any]:
@@ -119,7 +123,7 @@ class ApiServer(WandbServer):
         for name, times in self.failing.items():
             if times and re.search(rf"\b{name}\b", body["query"]):
                 self.failing[name] -= 1
-                return _FAILURE, {"errors": [{"message": "out of order"}]}
+                return _FAILURE, {"errors": [{"message": f"HTTP {_FAILURE}: out of order"}]}
         variables = body.get("variables") or {}
         if "UpsertBucket" in body["query"] and variables.get("name") in self.deleted:
             message = f"run {variables['name']} was previously created and deleted"

@@ -6,6 +6,7 @@ import pytest
 
 from api_server import ApiServer
 from thesis_wandb.cli import main
+from thesis_wandb.filters import LIVE
 from tiny_runs import go_on, write_run
 
 LABELS = '{"data/detector": "CMS", "meta.checked": false}'
@@ -84,6 +85,16 @@ def test_labels_outlive_another_migration(server: ApiServer, tmp_path: Path) -> 
     run = server.runs["run_a"]
     assert (run.values["data/detector"], run.values["meta.checked"]) == ("CMS", False)
     assert run.steps == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("state", LIVE)
+def test_a_run_at_work_is_left_alone(
+    server: ApiServer, state: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.add("working", 0, values={}, state=state)
+    assert main(["backfill-labels", "--labels", LABELS]) == 0
+    assert server.runs["working"].values == {}
+    assert f"working: {state}, left alone" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from api_server import ApiServer
+from api_server import ENTITY, ApiServer
 from thesis_wandb import project
+from thesis_wandb.cleanup import delete_runs
 from thesis_wandb.cli import main
+from thesis_wandb.filters import Filters
 from tiny_runs import write_run
 
 
@@ -55,6 +57,14 @@ def test_without_yes_it_only_lists(runs: ApiServer, capsys: pytest.CaptureFixtur
     assert "\nnew " not in told
     assert not runs.asked_for("DeleteRun")
     assert len(runs.runs) == 5
+
+
+def test_says_whose_each_run_is(runs: ApiServer, capsys: pytest.CaptureFixture[str]) -> None:
+    runs.users["old"] = "somebody"
+    assert main(["cleanup", "--older-than", "30d"]) == 0
+    header, *rows = [line.split() for line in capsys.readouterr().out.splitlines()[:3]]
+    whose = {row[0]: row[header.index("user")] for row in rows}
+    assert whose == {"old": "somebody", "older": ENTITY}
 
 
 def test_says_what_it_deleted(runs: ApiServer, capsys: pytest.CaptureFixture[str]) -> None:
@@ -106,6 +116,28 @@ def test_a_filter_is_required(runs: ApiServer, capsys: pytest.CaptureFixture[str
     assert main(["cleanup", "--yes"]) == 1
     assert "give at least one of --group, --tag, --state, --older-than" in capsys.readouterr().err
     assert not runs.asked
+
+
+@pytest.mark.parametrize(
+    "option", ["--group", "--tag", "--state", "--older-than", "--project", "--entity"]
+)
+@pytest.mark.parametrize("value", ["", " "])
+def test_an_empty_value_deletes_nothing(
+    runs: ApiServer, option: str, value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["cleanup", "--state", "crashed", f"{option}={value}", "--yes"])
+    assert ended.value.code == 2
+    assert option in capsys.readouterr().err
+    assert not runs.asked
+
+
+def test_an_empty_group_is_a_filter_that_nothing_passes(runs: ApiServer) -> None:
+    with pytest.raises(SystemExit):
+        main(["cleanup", "--group", "", "--yes"])
+    assert Filters(group="")
+    assert delete_runs(Filters(group="", states=("crashed",)), None, None, delete=True) == 0
+    assert len(runs.runs) == 5
 
 
 @pytest.mark.parametrize("age", ["30", "d", "-3d", "1.5d", "30 days"])

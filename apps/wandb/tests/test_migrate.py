@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -198,6 +199,16 @@ def test_a_run_with_settings_of_its_own_keeps_them(
     assert (run.tags, run.steps) == (["x"], [0, 2, 3, 4])
 
 
+def test_dry_run_counts_the_rows_that_are_sent(
+    server: ApiServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_dir = write_run(tmp_path / "run_own", 4, wandb=OWN)
+    main(["migrate", str(run_dir)])
+    assert len(server.runs["run_own"].steps) == 4
+    assert main(["migrate", str(run_dir), "--dry-run"]) == 0
+    assert "run_own: 4 rows, there with 4 rows" in capsys.readouterr().out
+
+
 def test_settings_of_an_older_system_mean_something_else(server: ApiServer, tmp_path: Path) -> None:
     older = OWN | {"tags": [], "log_freq": 100, "watch_model": False}
     run_dir = write_run(tmp_path / "run_older", 4, wandb=older)
@@ -263,6 +274,45 @@ def test_a_server_that_takes_no_more_ends_the_command(
     told = capsys.readouterr()
     assert "2 more not tried" in told.err
     assert "0 of 3 runs are at W&B" in told.out
+
+
+@pytest.mark.parametrize("status", [403, 404, 200])
+def test_a_project_that_is_refused_ends_the_command(
+    server: ApiServer,
+    runs: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    status: int,
+) -> None:
+    monkeypatch.setattr(sending, "PAUSES_S", (0.0, 0.0))
+    server.refusing["UpsertBucket"] = (status, "permission denied")
+    assert main(["migrate", str(runs), "--entity", "wrong", "--project", "ours"]) == 1
+    assert len(server.asked_for("UpsertBucket")) == 1
+    told = capsys.readouterr()
+    assert "no such project at W&B, or no permission for it: wrong/ours" in told.err
+    assert "give --project and --entity" in told.err
+    assert "wrong/ours is refused: 2 more not tried" in told.err
+    assert "0 of 3 runs are at W&B" in told.out
+
+
+def test_only_the_project_that_is_refused_is_left_out(
+    server: ApiServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, project in (("run_1", "closed"), ("run_2", "open"), ("run_3", "closed")):
+        write_run(tmp_path / "runs" / name, wandb=OWN | {"project": project})
+    upsert = server.graphql
+
+    def refuse(body: dict[str, Any]) -> tuple[int, Any]:
+        is_closed = (body.get("variables") or {}).get("project") == "closed"
+        server.refusing = {"UpsertBucket": (403, "permission denied")} if is_closed else {}
+        return upsert(body)
+
+    server.graphql = refuse  # ty: ignore[invalid-assignment]
+    assert main(["migrate", str(tmp_path / "runs")]) == 1
+    assert set(server.runs) == {"run_2"}
+    told = capsys.readouterr()
+    assert "closed is refused: 1 more not tried" in told.err
+    assert "1 of 3 runs are at W&B" in told.out
 
 
 def test_no_runs(server: ApiServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ import wandb
 
 from api_server import ApiServer
 from thesis_facts import run_lock, write_pointer
+from thesis_facts.errors import RunError
 from thesis_loops.logging_config import WandbSettings
 from thesis_loops.tracking import content
 from thesis_loops.tracking.mirror import mirror_run
@@ -45,6 +49,45 @@ def steps(server: ApiServer) -> dict[str, list[int]]:
 
 
 WHOLE = [0, 1, 2, 3]
+
+TRAINING = """
+import sys, wandb
+run = wandb.init(
+    mode="offline", dir=sys.argv[1], project="own", id="run_live",
+    settings=wandb.Settings(silent=True, console="off", x_disable_stats=True),
+)
+def log(epochs):
+    for epoch in epochs:
+        run.log({"epoch": epoch, "text": "x" * 3000}, step=epoch, commit=True)
+log(range(40))
+print("40 epochs", flush=True)
+sys.stdin.readline()
+log(range(40, 60))
+run.finish()
+"""
+
+
+@contextmanager
+def training(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """The library at work offline, with some rows on disk; it goes on when it is told to."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", TRAINING, str(folder)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    with process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        until = time.monotonic() + 30
+        while not sum(map(rows_on_disk, folder.rglob("*.wandb"))) and time.monotonic() < until:
+            time.sleep(0.05)
+        yield process
+
+
+def rows_on_disk(file: Path) -> int:
+    try:
+        return n_rows_in(file)
+    except RunError:  # not even its head
+        return 0
 
 
 def test_offline_runs_arrive_as_their_facts_say(
@@ -200,6 +243,33 @@ def test_no_offline_runs(
     assert not server.asked
 
 
+def test_of_two_directories_of_one_name_only_the_first_is_sent(
+    server: ApiServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = write_run(tmp_path / "alice" / "test", 2)
+    other = write_run(tmp_path / "bob" / "test", 5)
+    for run_dir in (first, other):
+        mirror_offline(run_dir)
+    for _ in range(2):  # it stays so
+        assert main(["sync", str(tmp_path)]) == 1
+        assert f"test: {other} has the name of {first}, by which" in capsys.readouterr().err
+        assert steps(server) == {"test": [0, 1, 2]}
+        assert len(list(first.rglob("*.synced"))) == 1
+        assert not list(other.rglob("*.synced"))
+
+
+def test_of_one_name_that_with_facts_is_the_first(
+    server: ApiServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_dir = write_run(tmp_path / "runs" / "run_a")
+    mirror_offline(run_dir, dir=str(tmp_path / "a_scratch"))
+    mirror_offline(run_dir)
+    assert main(["sync", str(tmp_path)]) == 1
+    assert f"{tmp_path / 'a_scratch'} has the name of {run_dir}" in capsys.readouterr().err
+    assert steps(server) == {"run_a": WHOLE}
+    assert not list((tmp_path / "a_scratch").rglob("*.synced"))
+
+
 class TestWithoutFacts:
     """Files of the library that lie on their own, as after `logging.wandb.dir`."""
 
@@ -263,6 +333,33 @@ class TestWithoutFacts:
         assert main(["sync", str(folder)]) == 1
         assert "out of order" in capsys.readouterr().err
         assert not list(folder.rglob("*.synced"))
+
+    def test_of_a_run_that_still_trains_nothing_is_sent(
+        self, server: ApiServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with training(tmp_path) as process:
+            assert main(["sync", str(tmp_path)]) == 1
+            assert "run_live: still running, or killed: " in capsys.readouterr().err
+            assert server.runs == {}
+            process.communicate("go on\n")
+        assert main(["sync", str(tmp_path)]) == 0
+        assert steps(server) == {"run_live": list(range(60))}
+
+    def test_what_a_killed_run_left_is_sent_on_demand(
+        self, server: ApiServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with training(tmp_path / "live"):
+            shutil.copytree(tmp_path / "live", tmp_path / "killed", symlinks=True)
+        (file,) = (tmp_path / "killed").rglob("*.wandb")
+        os.truncate(file, file.stat().st_size - 3)
+        command = ["sync", str(tmp_path / "killed")]
+        assert main(command) == 1
+        assert "give --killed" in capsys.readouterr().err
+        assert main([*command, "--killed"]) == 0
+        sent = server.runs["run_live"].steps
+        assert sent == list(range(n_rows_in(file))) != []
+        assert main(command) == 0
+        assert "all sent before" in capsys.readouterr().out
 
     def test_a_torn_file_among_good_ones(
         self, server: ApiServer, folder: Path, capsys: pytest.CaptureFixture[str]

@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from thesis_facts.errors import ConfigError, ThesisError
+from thesis_wandb.filters import LIVE
 from thesis_wandb.library import library_of_command
 from thesis_wandb.project import find_project
 from thesis_wandb.text import printable
@@ -26,7 +27,7 @@ def backfill(text: str, project_name: str | None, entity: str | None, dry_run: b
         api = project.connect()
         for run in project.runs(api):
             name = printable(run.id)
-            if run.state in ("running", "pending"):
+            if run.state in LIVE:
                 counts["running"] += 1
                 print(f"{name}: {run.state}, left alone", file=sys.stderr)
                 continue

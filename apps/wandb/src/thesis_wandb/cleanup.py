@@ -57,7 +57,7 @@ def delete_runs(
 
 
 def _table(runs: Sequence[Run], now: datetime) -> str:
-    header = ("run", "name", "state", "group", "tags", "last heard of")
+    header = ("run", "name", "user", "state", "group", "tags", "last heard of")
     rows = [tuple(printable(cell) if cell else None for cell in _cells(run, now)) for run in runs]
     return text_table(header, rows)
 
@@ -66,4 +66,5 @@ def _cells(run: Run, now: datetime) -> tuple[object, ...]:
     heard = last_heard(run)
     ago = f"{(now - heard).days} days ago" if heard else None
     name = run.name if run.name != run.id else None
-    return (run.id, name, run.state, run.group, ", ".join(run.tags or ()), ago)
+    user = run.user.username if run.user else None
+    return (run.id, name, user, run.state, run.group, ", ".join(run.tags or ()), ago)

@@ -61,7 +61,7 @@ def sync(options: argparse.Namespace) -> int:
     """Send what was recorded offline."""
     from thesis_wandb.sync import sync_offline
 
-    return sync_offline(options.dir, options.project, options.entity)
+    return sync_offline(options.dir, options.project, options.entity, killed=options.killed)
 
 
 def backfill_labels(options: argparse.Namespace) -> int:
@@ -76,7 +76,7 @@ def cleanup(options: argparse.Namespace) -> int:
     from thesis_wandb.cleanup import delete_runs
     from thesis_wandb.filters import Filters, age
 
-    older_than = age(options.older_than) if options.older_than else None
+    older_than = None if options.older_than is None else age(options.older_than)
     filters = Filters(options.group, tuple(options.tag), tuple(options.state), older_than)
     return delete_runs(filters, options.project, options.entity, delete=options.yes)
 
@@ -93,9 +93,15 @@ def _parser() -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=text, description=text)
         added.set_defaults(command=command)
         added.add_argument(
-            "--project", help="default: WANDB_PROJECT, else that of the run or of configs/logging"
+            "--project",
+            type=_not_empty,
+            help="default: WANDB_PROJECT, else that of the run or of configs/logging",
         )
-        added.add_argument("--entity", help="default: WANDB_ENTITY, else that of the key's owner")
+        added.add_argument(
+            "--entity",
+            type=_not_empty,
+            help="default: WANDB_ENTITY, else that of the key's owner",
+        )
         return added
 
     def add_dry_run(added: argparse.ArgumentParser) -> None:
@@ -112,6 +118,11 @@ def _parser() -> argparse.ArgumentParser:
 
     added = add("sync", sync, "send the runs that were recorded offline, and mark them as done")
     added.add_argument("dir", metavar="DIR", nargs="+", help="folder with offline runs below it")
+    added.add_argument(
+        "--killed",
+        action="store_true",
+        help="also files that don't end, of a run that was killed and not of one that trains",
+    )
 
     added = add("backfill-labels", backfill_labels, "give keys to the configs that lack them")
     added.add_argument(
@@ -120,15 +131,33 @@ def _parser() -> argparse.ArgumentParser:
     add_dry_run(added)
 
     added = add("cleanup", cleanup, "list runs that pass all filters; delete them with --yes")
-    added.add_argument("--group", help="name of a sweep")
-    added.add_argument("--tag", action="append", default=[], help="of several, each must be there")
+    added.add_argument("--group", type=_not_empty, help="name of a sweep")
+    added.add_argument(
+        "--tag",
+        action="append",
+        type=_not_empty,
+        default=[],
+        help="of several, each must be there",
+    )
     added.add_argument(
         "--state",
         action="append",
         default=[],
         choices=STATES,
-        help="one of several is enough; without it running and pending runs are kept",
+        help="one of several is enough; without it runs at work are kept",
     )
-    added.add_argument("--older-than", metavar="AGE", help="last heard of longer ago: 30d, 12h, 4w")
+    added.add_argument(
+        "--older-than",
+        metavar="AGE",
+        type=_not_empty,
+        help="last heard of longer ago: 30d, 12h, 4w",
+    )
     added.add_argument("--yes", action="store_true", help="delete what is listed")
     return parser
+
+
+def _not_empty(text: str) -> str:
+    """A value, and not that of a variable of the shell that isn't set."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("is empty; is a variable of the shell not set?")
+    return text

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from wandb.apis.public import Run
 
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
-_LIVE = ("running", "pending", "preempting")
+LIVE = ("running", "pending", "preempting")
+"""States of runs that are at work."""
 
 
 def age(text: str) -> timedelta:
@@ -53,12 +54,14 @@ class Filters:
     older_than: timedelta | None = None
 
     def __bool__(self) -> bool:
-        return any((self.group, self.tags, self.states, self.older_than is not None))
+        return bool(
+            self.group is not None or self.tags or self.states or self.older_than is not None
+        )
 
     def query(self, now: datetime) -> dict[str, Any]:
         """For the server, in its words, so that it sends few; `holds` has the last word."""
         parts: list[dict[str, Any]] = [{"tags": {"$in": [tag]}} for tag in self.tags]
-        if self.group:
+        if self.group is not None:
             parts.append({"group": self.group})
         if self.states:
             parts.append({"state": {"$in": list(self.states)}})
@@ -68,11 +71,11 @@ class Filters:
 
     def holds(self, run: Run, now: datetime) -> bool:
         """Whether a run, as the server describes it, is meant."""
-        if self.group and run.group != self.group:
+        if self.group is not None and run.group != self.group:
             return False
         if not set(self.tags) <= set(run.tags or ()):
             return False
-        if run.state in _LIVE if not self.states else run.state not in self.states:
+        if run.state in LIVE if not self.states else run.state not in self.states:
             return False
         if self.older_than is None:
             return True

@@ -12,10 +12,11 @@ from thesis_facts.discovery import find_runs
 from thesis_facts.errors import RunError, ThesisError
 from thesis_facts.events import read_outline
 from thesis_facts.locks import lock_holder
-from thesis_loops.tracking.content import epoch_rows, final_row, wandb_id
+from thesis_loops.tracking.content import rows_of, wandb_id
+from thesis_loops.tracking.failures import ProjectRefusedError
 from thesis_wandb.library import library_of_command
 from thesis_wandb.project import Project, find_project
-from thesis_wandb.sending import project_of, send_facts
+from thesis_wandb.sending import project_of, same_name, send_facts, settings_of
 from thesis_wandb.text import printable
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def migrate_runs(
     with library_of_command() as folder:
         api = project.connect()
         runs = list(ready.values())
-        failed = _preview(runs, api) if dry_run else _send(runs, project, folder)
+        failed = _preview(runs, api, folder) if dry_run else _send(runs, project, folder)
     n_all = len(ready) + len(broken) + n_running
     verb = "would be sent" if dry_run else "are at W&B"
     where = ", ".join(sorted({run.project.path for run in runs})) or project.path
@@ -74,25 +75,38 @@ def _problem(run_dir: Path, others: Mapping[str, Migration]) -> str | None:
     except RunError as error:
         return str(error)
     twin = others.get(wandb_id(run_dir))
-    return f"has the name of {twin.run_dir}, by which W&B tells runs apart" if twin else None
+    return same_name(twin.run_dir) if twin else None
 
 
-def _preview(runs: Sequence[Migration], api: wandb.Api) -> int:
+def _preview(runs: Sequence[Migration], api: wandb.Api, folder: Path) -> int:
+    """How many could not be sent."""
+    failed = 0
     for project in dict.fromkeys(run.project for run in runs):
         own = [run for run in runs if run.project == project]
         there = project.rows_there(api, [run.run_id for run in own])
         for run in own:
-            n_rows = len(epoch_rows(run.run_dir)) + (final_row(run.run_dir) is not None)
+            try:
+                settings = settings_of(run.run_dir, project, folder)
+            except ThesisError as error:
+                failed += 1
+                print(f"{printable(run.run_id)}: {printable(error)}", file=sys.stderr)
+                continue
+            n_rows = len(rows_of(run.run_dir, settings.log_freq))
             known = there.get(run.run_id)
             state = "new" if known is None else f"there with {known} rows"
             print(f"{printable(run.run_id)}: {n_rows} rows, {state}")
-    return 0
+    return failed
 
 
 def _send(runs: Sequence[Migration], project: Project, folder: Path) -> int:
     """How many could not be sent."""
     failed = 0
+    took: set[Project] = set()  # which took a run: that it refuses another says nothing of more
+    untried: dict[Project, int] = {}  # of projects that refused their first
     for number, run in enumerate(runs):
+        if run.project in untried:
+            untried[run.project] += 1
+            continue
         try:
             outcome = send_facts(run.run_dir, run.project, folder)
         except ThesisError as error:
@@ -100,9 +114,16 @@ def _send(runs: Sequence[Migration], project: Project, folder: Path) -> int:
             print(f"{printable(run.run_id)}: {printable(error)}", file=sys.stderr)
             if not project.answers():
                 left = len(runs) - number - 1
-                print(f"W&B does not answer: {left} more not tried", file=sys.stderr)
-                return failed + left
+                print(f"W&B takes nothing now: {left} more not tried", file=sys.stderr)
+                failed += left
+                break
+            if isinstance(error, ProjectRefusedError) and run.project not in took:
+                untried[run.project] = 0
         else:
+            took.add(run.project)
             sent = f"{outcome.n_rows} rows sent" if outcome.n_rows else "up to date"
             print(f"{printable(run.run_id)}: {sent}, {outcome.status}", flush=True)
-    return failed
+    for refused, n_runs in untried.items():
+        if n_runs:
+            print(f"{refused.path} is refused: {n_runs} more not tried", file=sys.stderr)
+    return failed + sum(untried.values())

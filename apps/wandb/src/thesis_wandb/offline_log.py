@@ -30,7 +30,7 @@ def read_records(file: Path) -> Iterator[Any]:
         raise RunError("can't read", key=str(file), found=error.strerror) from error
     if content[: len(_MAGIC)] != _MAGIC:
         raise RunError("not an offline run of W&B", key=str(file))
-    for text in _joined(content):
+    for text, _ in _joined(content):
         record: Any = wandb_internal_pb2.Record()  # ty: ignore[missing-attribute]
         try:
             record.ParseFromString(text)
@@ -64,8 +64,29 @@ def n_rows_in(file: Path) -> int:
     return sum(record.HasField("history") for record in read_records(file))
 
 
-def _joined(content: bytes) -> Iterator[bytes]:
-    """Whole records out of their fragments, none of which crosses the end of a block."""
+def has_end(file: Path) -> bool:
+    """Whether its run was ended; not so while it trains, and where it was killed.
+
+    Raises
+    ------
+    RunError
+        As `read_records`.
+    """
+    return any(record.HasField("exit") for record in read_records(file))
+
+
+def copy_whole(file: Path, folder: Path) -> Path:
+    """Copy a file up to where it is torn, as the library refuses one that ends within a record."""
+    content = file.read_bytes()
+    end = max((end for _, end in _joined(content)), default=0)
+    copy = folder / file.parent.name / file.name
+    copy.parent.mkdir(exist_ok=True)
+    copy.write_bytes(content[:end])
+    return copy
+
+
+def _joined(content: bytes) -> Iterator[tuple[bytes, int]]:
+    """Whole records and where each ends, of fragments none of which crosses the end of a block."""
     position, parts = _HEADER, b""
     while position + _HEADER <= len(content):
         room = _BLOCK - position % _BLOCK
@@ -80,5 +101,5 @@ def _joined(content: bytes) -> Iterator[bytes]:
         parts += content[start : start + length]
         position = start + length
         if kind in (_FULL, _LAST):
-            yield parts
+            yield parts, position
             parts = b""

@@ -1,7 +1,7 @@
 """Runs that were recorded offline: folders that the library left, one each time a run was started.
 
 A run that was gone on with has several, of which each holds all that was known when it ended: the
-newest is the whole run.
+newest is the whole run. Two places with files of one name are two runs.
 """
 
 from __future__ import annotations
@@ -27,15 +27,21 @@ class OfflineRun:
     ----------
     run_id
         At W&B.
+    home
+        Where its pieces lie, below `wandb/`.
     files
         The library's log of each piece.
-    run_dir
-        Directory with the facts of the run, where the pieces lie in one.
     """
 
     run_id: str
+    home: Path
     files: tuple[Path, ...]
-    run_dir: Path | None
+
+    @property
+    def run_dir(self) -> Path | None:
+        """Directory with the facts of the run, where the pieces lie in it."""
+        is_own = is_run_dir(str(self.home)) and wandb_id(self.home) == self.run_id
+        return self.home if is_own else None
 
     @property
     def is_done(self) -> bool:
@@ -56,30 +62,27 @@ class OfflineRun:
 def find_offline_runs(places: Iterable[str]) -> list[OfflineRun]:
     """Offline runs below folders; of a sweep also those of its jobs, wherever they lie.
 
+    By their names; of one name first what lies beside facts.
+
     Raises
     ------
     RunError
         If there is no such folder.
     """
-    files: dict[str, set[Path]] = {}
+    files: dict[tuple[str, Path], set[Path]] = {}
     for place in places:
         if not os.path.isdir(place):
             raise RunError("no such folder", key=place)
         jobs = [run_dir for _, run_dir, _ in find_pointers(place)]
         for folder in (place, *jobs):
-            for file in _logs_below(folder):
-                run_id = file.stem.removeprefix("run-")
-                files.setdefault(run_id, set()).add(file.resolve())
-    return [_run_of(run_id, found) for run_id, found in sorted(files.items())]
-
-
-def _run_of(run_id: str, files: set[Path]) -> OfflineRun:
-    in_order = sorted(files, key=lambda file: (file.parent.name, file))
-    homes = (
-        file.parent.parent.parent for file in reversed(in_order)
-    )  # RUN_DIR/wandb/offline-run-…
-    own = (home for home in homes if is_run_dir(str(home)) and wandb_id(home) == run_id)
-    return OfflineRun(run_id, tuple(in_order), next(own, None))
+            for file in map(Path.resolve, _logs_below(folder)):
+                home = file.parents[2]  # HOME/wandb/offline-run-…/run-….wandb
+                files.setdefault((file.stem.removeprefix("run-"), home), set()).add(file)
+    runs = [
+        OfflineRun(run_id, home, tuple(sorted(found, key=lambda file: (file.parent.name, file))))
+        for (run_id, home), found in files.items()
+    ]
+    return sorted(runs, key=lambda run: (run.run_id, run.run_dir is None, run.home))
 
 
 def _logs_below(folder: str) -> Iterator[Path]:

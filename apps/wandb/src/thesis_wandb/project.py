@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from thesis_facts.configs import read_yaml
 from thesis_facts.errors import ConfigError, ThesisError
-from thesis_loops.tracking.failures import MirrorError
+from thesis_loops.tracking.failures import MirrorError, failure_of, failure_told
 from thesis_loops.tracking.keys import find_api_key
-from thesis_wandb.failures import explained
+from thesis_wandb.failures import with_place
 from thesis_wandb.login import key_of_login
 
 if TYPE_CHECKING:
@@ -123,11 +123,15 @@ class Project:
         except ThesisError:
             raise
         except Exception as error:  # the library raises its own, requests' and more
-            raise self.explain(error) from error
+            raise self.placed(failure_of(error, self.key)) from error
 
-    def explain(self, error: BaseException) -> MirrorError:
-        """What a failure of the library means."""
-        return explained(error, self.server, self.key, self.path)
+    def refusal(self, text: str) -> MirrorError:
+        """What a message of the library means."""
+        return self.placed(failure_told(text, self.key))
+
+    def placed(self, error: MirrorError) -> MirrorError:
+        """A failure, with where it happened."""
+        return with_place(error, self.server, self.path)
 
 
 def find_project(name: str | None, entity: str | None) -> Project:

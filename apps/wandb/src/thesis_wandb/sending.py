@@ -28,11 +28,13 @@ def send_facts(run_dir: Path, project: Project, folder: Path) -> MirrorOutcome:
     MirrorError
         If W&B has not got all of it.
     RunError
-        If there is no place for the lock that keeps mirrors of one run apart.
+        If a file of it can't be read.
     """
     settings = settings_of(run_dir, project, folder)
     try:
         return with_patience(lambda: mirror_run(run_dir, settings))
+    except MirrorError as error:
+        raise project.placed(error) from error
     except OSError as error:
         raise RunError("can't be mirrored", key=str(run_dir), found=error) from error
 
@@ -52,6 +54,11 @@ def project_of(run_dir: Path, project: Project) -> Project:
     """Where a run was meant to go, unless the command or the environment names a project."""
     own = _own_settings(run_dir)
     return project.unless_named(own.get("project"), own.get("entity"))
+
+
+def same_name(other: Path) -> str:
+    """Why the second of two runs of one name is not sent."""
+    return f"has the name of {other}, by which W&B tells runs apart"
 
 
 def with_patience(send: Callable[[], _Result]) -> _Result:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from thesis_facts.errors import RunError
 from thesis_loops.tracking.keys import KEY_VARIABLE
-from thesis_wandb.failures import explained_text
 from thesis_wandb.project import Project
 
 _LONGEST_S = 3600.0
@@ -43,9 +42,7 @@ def upload(file: Path, project: Project, folder: Path) -> None:
             "the library did not end", key=str(file), found=f"{error.timeout} s"
         ) from None
     if _time_of(file) == before:  # its exit code is 0 whatever happened
-        raise explained_text(
-            _errors_in(done.stdout), project.server, project.key, project.path
-        ) from None
+        raise project.refusal(_errors_in(done.stdout))
 
 
 def _time_of(file: Path) -> int | None:
