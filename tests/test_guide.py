@@ -26,6 +26,7 @@ BEFORE = {
     "classifiers.md": [
         "thesis-train classifier.trainer.interpretability.enabled=true classifier.trainer.epochs=10"
     ],
+    "monitoring.md": [SWEEP],
     "reports.md": [SWEEP, REPORT],
     "sweeps.md": ["cd my_configs/classifier/experiment; cp seeds.yaml mine.yaml"],
     "train.md": [f"thesis-train run_dir=outputs/runs/{name}" for name in ("run_A", "run_B")],
@@ -70,7 +71,7 @@ STAND_INS = {
     "nox": f'exec {sys.executable} -m nox --noxfile {ROOT / "noxfile.py"} --list "$@"\n',
     # parses with the real bindings and runs jobs here
     "condor_submit": f'exec {sys.executable} {ROOT / "tests/condor.py"} condor_submit "$@"\n',
-    "condor_q": f'[ $# = 0 ] || exec {sys.executable} {ROOT / "tests/condor.py"} condor_q "$@"\n',
+    "condor_q": f'exec {sys.executable} {ROOT / "tests/condor.py"} condor_q "$@"\n',
 }
 
 SAMPLES = ("events.h5", "FILE.h5", "other.h5")
