@@ -51,8 +51,18 @@ def together(session: nox.Session) -> None:
 
     The guide's commands and the cluster's files are tried as well.
     """
+    run_root_tests(session, "not slow")
+
+
+@nox.session(default=False)
+def slow_together(session: nox.Session) -> None:
+    """Run what of that takes longer: the other pages of the guide."""
+    run_root_tests(session, "slow")
+
+
+def run_root_tests(session: nox.Session, marked: str) -> None:
     sync(session, "--group=dev", "--group=hpc")
-    session.run("pytest", "tests", *session.posargs, env={"OMP_NUM_THREADS": "1"})
+    session.run("pytest", "tests", "-m", marked, *session.posargs, env={"OMP_NUM_THREADS": "1"})
 
 
 @nox.session

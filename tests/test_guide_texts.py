@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from thesis_train import compose
 
 # Keys whose last names are the user's: columns of the runs table.
-OPEN_KEYS = {"inputs.select.dim"}
+OPEN_KEYS = {"inputs.select.dim", "meta.json"}  # the second is a file
 # Names in the place of a choice: of any one, and of files that the page makes.
 OPEN_CHOICES = {"NAME", "seeds", "mine"}
 

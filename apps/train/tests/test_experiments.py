@@ -74,7 +74,21 @@ def config_of(run_dir: str | Path) -> str:
     )
 
 
-@pytest.mark.parametrize("name", sorted(set(EXPERIMENTS) - OF_OPTUNA))
+# of ten models and more
+LARGE = {
+    "classifier/compare_norm_pos_pool",
+    "classifier/regularization_sweep",
+    "classifier/what_pays",
+}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name in LARGE else [])
+        for name in sorted(set(EXPERIMENTS) - OF_OPTUNA)
+    ],
+)
 def test_runs_dry(name, events, tmp_path, request):
     section, _, experiment = name.partition("/")
     where = ["data=h5_tokens", f"data.path={events['direct']}"]
