@@ -69,6 +69,15 @@ def test_which_signals_mean_save_and_leave_is_config(config, train, run_dir, int
     assert stop.value.exit_code == 85
 
 
+@pytest.fixture
+def ctrl_c_counts():
+    """Ctrl-C as in a terminal: a shell has what it starts in the background ignore it."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)
+
+
+@pytest.mark.usefixtures("ctrl_c_counts")
 def test_a_second_ctrl_c_leaves_at_once_other_signals_wait():
     with StopSignals(["SIGTERM"], saved=True) as stop:
         for _ in range(3):  # a launcher may insist
