@@ -14,6 +14,10 @@ ROOT = Path(__file__).parent
 MEMBERS = {path.parent.name: path.parent for path in sorted(ROOT.glob("packages/*/pyproject.toml"))}
 MEMBERS |= {f"thesis-{p.parent.name}": p.parent for p in sorted(ROOT.glob("apps/*/pyproject.toml"))}
 
+# Two tests at a time, with one thread each: tiny models only wait for one another on more.
+AT_ONCE = ("--numprocesses=2",)
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+
 EACH_MEMBER = nox.parametrize("member", [nox.param(name, id=name) for name in MEMBERS])
 
 
@@ -62,7 +66,7 @@ def slow_together(session: nox.Session) -> None:
 
 def run_root_tests(session: nox.Session, marked: str) -> None:
     sync(session, "--group=dev", "--group=hpc")
-    session.run("pytest", "tests", "-m", marked, *session.posargs, env={"OMP_NUM_THREADS": "1"})
+    session.run("pytest", "tests", *AT_ONCE, "-m", marked, *session.posargs, env=ONE_THREAD)
 
 
 @nox.session
@@ -100,8 +104,7 @@ def run_tests(session: nox.Session, member: str, *arguments: str, extra: str | N
     extras = [f"--extra={extra}"] if extra else []
     sync(session, f"--package={member}", "--group=test", *extras)
     session.chdir(MEMBERS[member])
-    # One thread each: tiny models only wait for one another on more.
-    session.run("pytest", "tests", *arguments, *session.posargs, env={"OMP_NUM_THREADS": "1"})
+    session.run("pytest", "tests", *AT_ONCE, *arguments, *session.posargs, env=ONE_THREAD)
 
 
 @nox.session

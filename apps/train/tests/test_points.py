@@ -122,7 +122,9 @@ def test_a_point_in_use_is_refused_and_its_facts_stay(tmp_path):
 
 def test_a_point_that_fails_says_why_and_leaves_it_as_a_fact(tmp_path):
     words = ["loop=mlp_classifier", "data=h5_tokens", "data.path=gone.h5"]
+    (tmp_path / "gone.h5").touch()
     sweep = plan(tmp_path, *words, "classifier.trainer.seed=1,2")
+    (tmp_path / "gone.h5").unlink()
     done = run(tmp_path, "--continue", str(sweep), "--job", "1")
     assert done.returncode == 1
     assert "gone.h5" in done.stderr
