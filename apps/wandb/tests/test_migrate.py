@@ -118,6 +118,20 @@ def test_dry_run_says_what_is_new_and_sends_nothing(
     assert len(server.asked_for("UpsertBucket")) == n_asked
 
 
+def test_dry_run_needs_no_key(
+    server: ApiServer,
+    runs: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("thesis_wandb.project.find_api_key", lambda: None)
+    assert main(["migrate", str(runs), "--dry-run"]) == 0
+    told = capsys.readouterr()
+    assert "not compared with W&B: no key for W&B" in told.err
+    assert "3 of 3 runs would be sent" in told.out
+    assert not server.asked
+
+
 def test_dry_run_into_a_project_that_is_not_there_yet(
     server: ApiServer, runs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -40,8 +40,8 @@ def migrate_runs(
     A run that can't be read is passed over with its reason, one that is still running is left to
     its own mirror; the others go on. 1 if any could not be sent.
     """
-    project = find_project(project_name, entity)
     found = find_runs(list(places))
+    project = find_project(project_name, entity, needs_key=not dry_run)
     ready: dict[str, Migration] = {}
     broken = dict(found.skipped)
     n_running = 0
@@ -58,9 +58,12 @@ def migrate_runs(
     for path, reason in broken.items():
         print(f"skipped {printable(path)}: {printable(reason)}", file=sys.stderr)
     with library_of_command() as folder:
-        api = project.connect()
         runs = list(ready.values())
-        failed = _preview(runs, api, folder) if dry_run else _send(runs, project, folder)
+        if dry_run:
+            failed = _preview(runs, _reached(project), folder)
+        else:
+            project.connect()
+            failed = _send(runs, project, folder)
     n_all = len(ready) + len(broken) + n_running
     verb = "would be sent" if dry_run else "are at W&B"
     where = ", ".join(sorted({run.project.path for run in runs})) or project.path
@@ -78,12 +81,21 @@ def _problem(run_dir: Path, others: Mapping[str, Migration]) -> str | None:
     return same_name(twin.run_dir) if twin else None
 
 
-def _preview(runs: Sequence[Migration], api: wandb.Api, folder: Path) -> int:
+def _reached(project: Project) -> wandb.Api | None:
+    """W&B, to compare with; None where it can't be asked, which is no reason not to look."""
+    try:
+        return project.connect()
+    except ThesisError as error:
+        print(f"not compared with W&B: {printable(error)}", file=sys.stderr)
+        return None
+
+
+def _preview(runs: Sequence[Migration], api: wandb.Api | None, folder: Path) -> int:
     """How many could not be sent."""
     failed = 0
     for project in dict.fromkeys(run.project for run in runs):
         own = [run for run in runs if run.project == project]
-        there = project.rows_there(api, [run.run_id for run in own])
+        there = {} if api is None else project.rows_there(api, [run.run_id for run in own])
         for run in own:
             try:
                 settings = settings_of(run.run_dir, project, folder)
@@ -94,7 +106,7 @@ def _preview(runs: Sequence[Migration], api: wandb.Api, folder: Path) -> int:
             n_rows = len(rows_of(run.run_dir, settings.log_freq))
             known = there.get(run.run_id)
             state = "new" if known is None else f"there with {known} rows"
-            print(f"{printable(run.run_id)}: {n_rows} rows, {state}")
+            print(f"{printable(run.run_id)}: {n_rows} rows{'' if api is None else f', {state}'}")
     return failed
 
 

@@ -37,7 +37,7 @@ class Project:
     name, entity
         ``entity`` None is the default one of the key's owner.
     key
-        Never shown.
+        Never shown. Empty where there is none, and a dry run needs none.
     is_named
         Whether an option or the environment names it, so that it holds for all runs.
     """
@@ -76,9 +76,13 @@ class Project:
 
         Raises
         ------
+        ConfigError
+            If there is no key.
         MirrorError
-            If it doesn't, or doesn't answer.
+            If the server doesn't take it, or doesn't answer.
         """
+        if not self.key:
+            raise _no_key()
         import wandb
 
         with self.explaining():
@@ -134,8 +138,10 @@ class Project:
         return with_place(error, self.server, self.path)
 
 
-def find_project(name: str | None, entity: str | None) -> Project:
+def find_project(name: str | None, entity: str | None, needs_key: bool = True) -> Project:
     """The project of the options, else of the environment, else of the defaults.
+
+    Without a key where there is none and none is needed.
 
     Raises
     ------
@@ -148,13 +154,17 @@ def find_project(name: str | None, entity: str | None) -> Project:
     for key, value in (("--project", name), ("--entity", entity)):
         if value and "/" in value:
             raise ConfigError("wrong value", key=key, found=value, expected="a name without /")
-    api_key = find_api_key() or key_of_login()
-    if api_key is None:
-        raise ConfigError(
-            "no key for W&B",
-            do="set WANDB_API_KEY, or put it into hpc/stoomboot/.wandb_env or ~/.wandb_api_key",
-        )
+    api_key = find_api_key() or key_of_login() or ""
+    if needs_key and not api_key:
+        raise _no_key()
     return Project(name or defaults["project"], entity, api_key, is_named=name is not None)
+
+
+def _no_key() -> ConfigError:
+    return ConfigError(
+        "no key for W&B",
+        do="set WANDB_API_KEY, or put it into hpc/stoomboot/.wandb_env or ~/.wandb_api_key",
+    )
 
 
 def default_settings() -> dict[str, Any]:
