@@ -68,6 +68,18 @@ ROOT: dict[str, Any] = {
     "job_id": None,
 }
 
+WANDB: dict[str, Any] = {
+    "project": "tops",
+    "entity": None,
+    "run_name": None,
+    "group": None,
+    "tags": None,
+    "mode": "online",
+    "dir": None,
+    "log_freq": 1,
+    "log_artifacts": False,
+}
+
 TEST_MLP: dict[str, Any] = {
     "loop": "test_mlp",
     "objective": "best_val_loss",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from killing import die, in_child
-from small_runs import numbers_of
+from small_runs import WANDB, numbers_of
 from thesis_loops.engine import fit as fit_module
 from thesis_loops.engine.signals import Interrupted
 from thesis_loops.tracking import content, live
@@ -20,18 +20,6 @@ from wandb_files import read_offline
 from wandb_server import API_KEY, SILENT, WandbServer
 
 pytest.importorskip("wandb")
-
-WANDB = {
-    "project": "tops",
-    "entity": None,
-    "run_name": None,
-    "group": None,
-    "tags": None,
-    "mode": "online",
-    "dir": None,
-    "log_freq": 1,
-    "log_artifacts": False,
-}
 
 
 def at_step(epoch, step, act):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from small_runs import WANDB, config_of
 from thesis_facts.locks import run_lock
 from thesis_facts.writers import append_jsonl_event, write_json
 from thesis_loops.logging_config import WandbSettings
@@ -29,23 +30,11 @@ wandb = pytest.importorskip("wandb")
 
 
 def settings(**changes) -> WandbSettings:
-    known = {
-        "project": "tops",
-        "entity": None,
-        "run_name": None,
-        "group": None,
-        "tags": None,
-        "mode": "online",
-        "dir": None,
-        "log_freq": 1,
-        "log_artifacts": False,
-    }
-    return WandbSettings(**known | changes)
+    return WandbSettings(**WANDB | changes)
 
 
 @pytest.fixture(scope="module")
 def once_trained(tmp_path_factory) -> Path:
-    from small_runs import config_of
     from thesis_loops import test_mlp
 
     run_dir = tmp_path_factory.mktemp("runs") / "run_20260101-120000_seeds_job003"
