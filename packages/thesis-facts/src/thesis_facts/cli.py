@@ -50,19 +50,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def list_runs(options: argparse.Namespace) -> int:
     """Print a row per run."""
+    from thesis_facts.discovery import look_for_runs
     from thesis_facts.readers import load_runs
     from thesis_facts.sweep_text import progress_text
     from thesis_facts.text_table import printable, text_table
 
     planned = list(_planned(options.where))
-    try:
-        loaded = load_runs(options.where, require_complete=False, engine="polars")
-    except RunError:
-        if not planned:
-            raise
-        for sweep in planned:  # none of which has begun
+    if planned and not look_for_runs(options.where).run_dirs:  # none of these has begun
+        for sweep in planned:
             print(progress_text(*sweep), file=sys.stderr)
         return 0
+    loaded = load_runs(options.where, require_complete=False, engine="polars")
     columns = _chosen_columns(options.columns, loaded.runs.columns)
     table = _tell_running(loaded.runs).select("run_dir", *columns)
     if options.format == "csv":
@@ -117,18 +115,14 @@ def show_run(options: argparse.Namespace) -> int:
 def check_runs(options: argparse.Namespace) -> int:
     """Print what run directories lack; 1 if anything is wrong with any of them."""
     from thesis_facts.check import check_run
-    from thesis_facts.discovery import Found, find_runs
+    from thesis_facts.discovery import find_runs, look_for_runs
     from thesis_facts.locks import lock_holder
     from thesis_facts.sweep_text import missing_text
     from thesis_facts.text_table import printable
 
     planned = list(_planned(options.where))
-    try:
-        found = find_runs(options.where)
-    except RunError:
-        if not planned:
-            raise
-        found = Found()  # none of these sweeps has begun
+    look = look_for_runs if planned else find_runs  # none of those sweeps may have begun
+    found = look(options.where)
     wrong = len(found.skipped)
     for path, reason in found.skipped:
         print(f"{printable(path)}\n  wrong  {printable(reason)}")

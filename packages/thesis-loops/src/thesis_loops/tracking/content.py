@@ -51,7 +51,7 @@ def wandb_id(run_dir: StrPath) -> str:
     >>> wandb_id("outputs/runs/run_20260101-120000_seeds_job003")
     'run_20260101-120000_seeds_job003'
     >>> wandb_id("outputs/runs/lr=0.1, deep")
-    'lr-0.1-deep-9ff3e3f0'
+    'lr-0.1-deep-f1cc68a9'
     """
     name = run_name(run_dir)
     if _VALID_ID.fullmatch(name):
