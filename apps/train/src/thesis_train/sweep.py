@@ -151,7 +151,8 @@ def _run_all(hydra: Hydra, config: DictConfig, todo: list[Point], failures: dict
         if fruitless == 2 or asked_to_stop() is not None:
             return
         todo = [point for point in left if point.job not in failures]
-        print(f"going on with {len(todo)} of its points", file=sys.stderr)
+        if todo:
+            print(f"going on with {len(todo)} of its points", file=sys.stderr)
 
 
 def _launch(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from thesis_facts.configs import read_yaml
 from thesis_facts.errors import ConfigError, ThesisError
 from thesis_loops.tracking.failures import MirrorError, failure_of, failure_told
-from thesis_loops.tracking.keys import find_api_key
+from thesis_loops.tracking.keys import WHERE_IT_GOES, find_api_key
 from thesis_wandb.failures import with_place
 from thesis_wandb.login import key_of_login
 
@@ -161,10 +161,7 @@ def find_project(name: str | None, entity: str | None, needs_key: bool = True) -
 
 
 def _no_key() -> ConfigError:
-    return ConfigError(
-        "no key for W&B",
-        do="set WANDB_API_KEY, or put it into hpc/stoomboot/.wandb_env or ~/.wandb_api_key",
-    )
+    return ConfigError("no key for W&B", do=WHERE_IT_GOES)
 
 
 def default_settings() -> dict[str, Any]:

@@ -7,16 +7,12 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from thesis_arch.autoencoder.base import AutoencoderBase
 from thesis_arch.autoencoder.diffusion.model import DiffusionAutoencoder
-from thesis_arch.autoencoder.diffusion.noise import signal_and_noise, wanted
 from thesis_arch.autoencoder.features import known_features
 from thesis_arch.autoencoder.latents.vq import VqLatent
-from thesis_arch.autoencoder.losses import event_mean
 from thesis_arch.autoencoder.model import Autoencoder
-from thesis_arch.physics.event_objects import EventObjects
 from thesis_data.events import EventBatch
 from thesis_data.loading import Split
 
@@ -43,49 +39,16 @@ def illustrations(model: AutoencoderBase, split: Split) -> dict[str, Any]:
     return shown
 
 
-@torch.no_grad()
 def denoising_by_time(
     model: DiffusionAutoencoder, batch: EventBatch, times: Tensor, noise: Tensor
 ) -> dict[str, np.ndarray]:
-    """Mean error of denoising events at times of the diffusion.
+    """``time`` and mean squared errors of ``momenta`` and ``ids``, each [S].
 
-    Parameters
-    ----------
-    batch : EventBatch
-        On the device of the model.
-    times : Tensor
-        [S], from 0 (all of the event) to 1 (noise).
-    noise : Tensor
-        [S, T, C] of each slot of an event at each time.
-
-    Returns
-    -------
-    dict
-        ``time`` and mean squared errors of ``momenta`` and ``ids``, each [S].
+    Parameters are those of `DiffusionAutoencoder.denoising_at`, on the device of the model.
     """
-    objects = EventObjects.of(batch, model.spec)
-    truth, codes = model.encode(objects)
-    packing, pairs = objects.packing, objects.pairs
-    bits = 2 * functional.one_hot(truth.ids - 1, model.features.n_ids).float() - 1
-    x, n_momenta = torch.cat([truth.momenta, bits], dim=-1), model.n_momenta
-    found: dict[str, list[float]] = {"time": [], "momenta": [], "ids": []}
-    for time, of_slots in zip(times, noise, strict=True):
-        of_events = time.expand(len(objects.mask))
-        a, s = (factor[objects.event][:, None] for factor in signal_and_noise(of_events))
-        of_objects = of_slots[packing.index % packing.mask.shape[1]]
-        noisy = a * x + s * of_objects
-        momenta = noisy[:, :n_momenta]
-        distance = model.features.distance(
-            momenta[pairs.first_object], momenta[pairs.second_object]
-        )
-        said = model.decoder(noisy, codes.vectors, of_events, packing, pairs, distance)
-        squares = (said - wanted(model.prediction, x, of_objects, a, s)).square()
-        found["time"].append(float(time))
-        for name, part in zip(
-            ("momenta", "ids"), squares.tensor_split([n_momenta], dim=-1), strict=True
-        ):
-            found[name].append(float(event_mean(part.mean(-1), packing).mean()))
-    return {name: np.array(values) for name, values in found.items()}
+    errors = model.denoising_at(batch, times, noise)
+    found = {"time": times, "momenta": errors["denoising"], "ids": errors["denoising_ids"]}
+    return {name: values.cpu().numpy() for name, values in found.items()}
 
 
 def _reconstruction(model: Autoencoder | DiffusionAutoencoder, split: Split) -> Mapping[str, Any]:

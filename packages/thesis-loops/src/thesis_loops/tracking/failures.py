@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 from thesis_facts.errors import ThesisError
-from thesis_loops.tracking.keys import KEY_VARIABLE
+from thesis_loops.tracking.keys import KEY_VARIABLE, WHERE_IT_GOES
 
 _STATUS = re.compile(r"\b(?:returned error|HTTP|status code:?) (\d{3})\b", re.IGNORECASE)
 _NETWORK = re.compile(
@@ -63,10 +63,7 @@ def failure_of(error: BaseException, key: str | None = None) -> MirrorError:
     own = [text for text in texts if not any(text in other for other in texts if other != text)]
     kind, text = type(error).__name__, "; ".join(own)
     if kind == "UsageError" and "API key" in text:
-        return MirrorError(
-            "no key for W&B",
-            do="set WANDB_API_KEY, or put it into hpc/stoomboot/.wandb_env or ~/.wandb_api_key",
-        )
+        return MirrorError("no key for W&B", do=WHERE_IT_GOES)
     if kind == "AuthenticationError" and status is None and not _ANSWER.search(text):
         status = 401  # else the key could not be asked about
     if isinstance(error, TimeoutError) and not _NETWORK.search(text):

@@ -11,6 +11,8 @@ log = logging.getLogger("thesis_loops")
 
 KEY_VARIABLE = "WANDB_API_KEY"
 
+WHERE_IT_GOES = "set WANDB_API_KEY, or put it into hpc/stoomboot/.wandb_env or ~/.wandb_api_key"
+
 _CLUSTER_FILE = Path("hpc", "stoomboot", ".wandb_env")
 _HOME_FILE = ".wandb_api_key"
 _ASSIGNMENT = re.compile(rf"(?:export\s+)?{KEY_VARIABLE}=(['\"]?)([^\s'\"#]+)\1(?:\s+#.*)?")

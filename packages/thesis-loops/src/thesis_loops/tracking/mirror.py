@@ -13,6 +13,7 @@ from thesis_facts.durable import StrPath
 from thesis_facts.errors import ThesisError
 from thesis_facts.events import COMPLETE, CRASHED, INCOMPLETE
 from thesis_facts.locks import lock_holder
+from thesis_loops.engine.signals import EXIT_CHECKPOINTED
 from thesis_loops.logging_config import WandbSettings
 from thesis_loops.tracking import content
 from thesis_loops.tracking.failures import MirrorError, NotReachedError, failure_of
@@ -30,7 +31,6 @@ from thesis_loops.tracking.trainer import Trainer
 _RETRY_S = 60.0
 _PAUSE_S = 2.0  # all facts are read again each time
 _EXIT_CODES = {COMPLETE: 0, CRASHED: 1}
-_INTERRUPTED = 85
 _KILLED = 1
 
 
@@ -122,7 +122,7 @@ def _send(
     interrupted = trainer is not None and trainer.was_interrupted and status not in _EXIT_CODES
     if interrupted:
         run.mark_preempting()
-    code = _INTERRUPTED if interrupted else _EXIT_CODES.get(status, _KILLED)
+    code = EXIT_CHECKPOINTED if interrupted else _EXIT_CODES.get(status, _KILLED)
     mode = mode_of(settings)
     piece, url = Path(run.settings.sync_dir), run.url or None
     run.finish(exit_code=code)

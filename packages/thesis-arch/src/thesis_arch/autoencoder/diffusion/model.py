@@ -114,6 +114,28 @@ class DiffusionAutoencoder(AutoencoderBase):
         return scores | self._code_scores(codes, objects)
 
     @torch.no_grad()
+    def denoising_at(self, batch: Events, times: Tensor, noise: Tensor) -> dict[str, Tensor]:
+        """Mean errors [S] of denoising events at given times: ``denoising``, ``denoising_ids``.
+
+        Parameters
+        ----------
+        times : Tensor
+            [S], from 0 (all of the event) to 1 (noise).
+        noise : Tensor
+            [S, T, C] of each slot of an event at each time.
+        """
+        objects = EventObjects.of(batch, self.spec)
+        truth, codes = self.encode(objects)
+        x, slots = self._numbers(truth), objects.packing.index % objects.packing.mask.shape[1]
+        found = [
+            self._denoising(
+                x, of_slots[slots], time.expand(len(objects.mask)), codes.vectors, objects
+            )
+            for time, of_slots in zip(times, noise, strict=True)
+        ]
+        return {name: torch.stack([one[name].mean() for one in found]) for name in found[0]}
+
+    @torch.no_grad()
     def reconstructed(self, batch: Events) -> tuple[Tensor, Tensor]:
         """Events as DDIM tells them: [B, T, F] in GeV and rad, and ids [B, T]."""
         objects = EventObjects.of(batch, self.spec)
